@@ -1,0 +1,101 @@
+# Every target sets up what it needs. All it takes is Python 3.11 or newer, make and a package index.
+#
+#   make test ARGS="tests/test_floors.py -x"     passes ARGS on to pytest
+#   make test PYTHON=python3.13                  uses another interpreter (after "make clean")
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+COVERAGE ?=
+
+PY := $(VENV)/bin/python
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip install --quiet --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test coverage style format typing docs package bench clean
+
+help:
+	@echo "make demo      start the demo application; no account anywhere is needed"
+	@echo "make test      run all tests"
+	@echo "make coverage  run all tests and require 95 % branch coverage"
+	@echo "make style     check style and formatting; make format puts them right"
+	@echo "make typing    check types"
+	@echo "make docs      build the documentation into docs/_build/html"
+	@echo "make package   build the package and try it in an environment of its own"
+	@echo "make bench     measure the cost of a login"
+	@echo "make clean     remove everything that these targets made"
+
+# --- set-up --------------------------------------------------------------------------------------
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Flask-Social needs Python 3.11 or newer, and $(PYTHON) is not: $$($(PYTHON) --version 2>&1)"; \
+	  echo "Name another one, for example: make $(or $(MAKECMDGOALS),test) PYTHON=python3.13"; \
+	  exit 1; } >&2
+	@echo "Making the virtual environment $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { \
+	  rm -rf $(VENV); \
+	  echo "$(PYTHON) cannot make virtual environments (Debian and Ubuntu: install python3-venv)." >&2; \
+	  exit 1; }
+
+# Stamps: an installation is made once, and again when the dependencies change.
+$(VENV)/demo.stamp: setup.cfg pyproject.toml | $(PY)
+	@echo "Installing what the demo needs"
+	@$(PIP) --editable ".[demo]"
+	@touch $@
+
+$(VENV)/dev.stamp: setup.cfg pyproject.toml | $(PY)
+	@echo "Installing what the tests, the checks and the documentation need"
+	@$(PIP) --editable ".[all,demo,docs,test]"
+	@touch $@
+
+$(VENV)/bench.stamp: $(VENV)/dev.stamp
+	@$(PIP) --editable ".[bench]"
+	@touch $@
+
+env: $(VENV)/dev.stamp
+
+# --- targets -------------------------------------------------------------------------------------
+
+# "exec": Ctrl-C reaches Python itself, and no shell stands between.
+demo: $(VENV)/demo.stamp
+	@exec $(PY) -m flask_social.demo $(ARGS)
+
+test: $(VENV)/dev.stamp
+ifeq ($(COVERAGE),)
+	@$(PY) -m pytest $(ARGS)
+else
+	@$(PY) -m coverage erase
+	@$(PY) -m coverage run -m pytest $(ARGS)
+	@$(PY) -m coverage combine --quiet
+	@$(PY) -m coverage report
+endif
+
+coverage:
+	@$(MAKE) --no-print-directory test COVERAGE=yes
+
+style: $(VENV)/dev.stamp
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+
+format: $(VENV)/dev.stamp
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+typing: $(VENV)/dev.stamp
+	@$(PY) -m mypy
+
+docs: $(VENV)/dev.stamp
+	@$(PY) -m sphinx -W --keep-going --quiet -b html docs docs/_build/html
+	@echo "The documentation is at docs/_build/html/index.html"
+
+package: $(VENV)/dev.stamp
+	@$(PY) scripts/check_package.py
+
+bench: $(VENV)/bench.stamp
+	@$(PY) benchmarks/login.py $(ARGS)
+
+clean:
+	rm -rf $(VENV) .tox build dist docs/_build htmlcov *.egg-info
+	rm -rf .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

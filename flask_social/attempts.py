@@ -1,0 +1,124 @@
+"""Pending attempts: what a browser carries between leaving for a provider and coming back.
+
+All attempts of a browser are one sealed text. It holds a hash of each state, never the state itself, so a
+stolen cookie alone answers no callback. It is bounded in number and size: the oldest attempt goes first.
+"""
+
+from __future__ import annotations
+
+import base64
+import collections.abc as cabc
+import hashlib
+import hmac
+import json
+import typing as t
+import zlib
+
+from .errors import AnswerInvalid, AttemptRefused
+from .values import INTENTS, Attempt
+from .vault import Vault
+
+#: Longest sealed text, in characters; with its name in the session it stays below 1,100 bytes of cookie.
+MAX_SEALED = 1000
+
+_PURPOSE = "attempts"
+_MAX_OPENED = 8192
+
+_Row = list[t.Any]
+
+
+def stash(vault: Vault, sealed: str | None, attempt: Attempt, *, now: float, lifetime: float, limit: int) -> str:
+    """The sealed text with one more attempt.
+
+    :param sealed: the text so far, or ``None``. What does not open is dropped.
+    :param now: seconds since the epoch.
+    :param lifetime: seconds for which an attempt waits.
+    :param limit: how many attempts one browser may hold.
+    :raises AnswerInvalid: when this attempt alone is too large; only a provider's request token can do that.
+    """
+    rows = [*_alive(_open(vault, sealed), now, lifetime), _row(attempt)][-limit:]
+    while text := _seal(vault, rows):
+        if len(text) <= MAX_SEALED:
+            return text
+        del rows[0]
+    raise AnswerInvalid("The provider's request token is too long.")
+
+
+def take(
+    vault: Vault, sealed: str | None, handle: str | None, *, provider_id: str, now: float, lifetime: float
+) -> tuple[str | None, Attempt | AttemptRefused]:
+    """Removes the attempt that a callback names, and returns it with the sealed text that is left.
+
+    :param handle: the ``state`` of the callback, or the OAuth 1.0a request token.
+    :returns: the text to keep (``None`` when no attempt is left), and the attempt or the refusal. An attempt
+        is removed before it is looked at: a second use finds nothing.
+    """
+    if not handle:
+        return sealed, AttemptRefused("The answer names no attempt.", code="state_missing")
+    rows = _open(vault, sealed)
+    wanted = _hash(handle)
+    matches = [row for row in rows if hmac.compare_digest(str(row[0]), wanted)]
+    left = [row for row in _alive(rows, now, lifetime) if row not in matches]
+    text = sealed if len(left) == len(rows) else _seal(vault, left)
+    if not matches:
+        return text, AttemptRefused("No attempt of this browser fits the answer.")
+    attempt = _attempt(matches[0], handle)
+    if not _alive(matches, now, lifetime):
+        return text, AttemptRefused("The attempt has expired.", code="state_expired")
+    if attempt.provider_id != provider_id:
+        return text, AttemptRefused("The attempt belongs to another provider.", code="state_foreign")
+    return text, attempt
+
+
+def _row(attempt: Attempt) -> _Row:
+    row: _Row = [
+        _hash(attempt.state),
+        attempt.created_at,
+        attempt.provider_id,
+        INTENTS.index(attempt.intent),
+        attempt.user_id,
+        attempt.next_url,
+        attempt.expected_key,
+        attempt.request_token,
+        attempt.request_token_secret,
+    ]
+    while row[-1] is None:
+        del row[-1]
+    return row
+
+
+def _attempt(row: _Row, handle: str) -> Attempt:
+    _, created_at, provider_id, intent, user_id, next_url, expected, token, secret = row + [None] * (9 - len(row))
+    return Attempt(
+        state=handle,
+        provider_id=provider_id,
+        intent=INTENTS[intent],
+        user_id=user_id,
+        expected_key=expected,
+        request_token=token,
+        request_token_secret=secret,
+        next_url=next_url,
+        created_at=created_at,
+    )
+
+
+def _alive(rows: cabc.Iterable[_Row], now: float, lifetime: float) -> list[_Row]:
+    return [row for row in rows if now - lifetime < row[1] <= now + lifetime]
+
+
+def _open(vault: Vault, sealed: str | None) -> list[_Row]:
+    raw = vault.open(_PURPOSE, sealed) if isinstance(sealed, str) else None
+    if raw is None:
+        return []
+    return t.cast("list[_Row]", json.loads(zlib.decompressobj().decompress(raw, _MAX_OPENED)))
+
+
+def _seal(vault: Vault, rows: list[_Row]) -> str | None:
+    if not rows:
+        return None
+    return vault.seal(_PURPOSE, zlib.compress(json.dumps(rows, separators=(",", ":")).encode(), 9))
+
+
+def _hash(handle: str) -> str:
+    digest = hashlib.sha256(handle.encode("utf-8", "surrogatepass")).digest()
+    return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode("ascii")

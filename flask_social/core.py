@@ -1,0 +1,214 @@
+"""``Social``: the extension object, and what it hands out for one provider."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import typing as t
+
+from flask import Flask
+
+from . import legacy, security
+from .clients import ApiContext, build_api, build_session
+from .datastores.base import ConnectionDatastore
+from .errors import ConfigurationError
+from .documents import Documents
+from .providers.base import Provider
+from .registration import Resolver, read_providers
+from .settings import Settings
+from .state import EXTENSION, SocialState, current_state
+from .tokens import live_token
+from .transport import Transport
+from .values import ConnectionKey
+from .vault import Vault
+from .views import create_blueprint, register
+from .views.outcomes import finish_login
+from .views.pages import Pages
+
+
+class Social:
+    """Social login for Flask applications. Holds no application: one object may serve several.
+
+    :param app: the application, or ``None`` to call :meth:`init_app` later.
+    :param datastore: where connections are kept.
+
+    ``social.twitter`` is the :class:`ProviderAccess` of the provider with that id in the current application;
+    ``social["my-company"]`` serves ids that are no Python names.
+    """
+
+    def __init__(self, app: Flask | None = None, datastore: ConnectionDatastore | None = None) -> None:
+        self._datastore = datastore
+        if app is not None:
+            self.init_app(app, datastore)
+
+    def init_app(self, app: Flask, datastore: ConnectionDatastore | None = None) -> SocialState:
+        """Reads the settings, registers the routes, and returns the record of this application.
+
+        Call it after ``Security``. No network is touched.
+
+        :raises ConfigurationError: for a setting that is missing, wrong or misspelt, a route that is taken, or
+            a second call for the same application.
+        """
+        store = datastore or self._datastore
+        if EXTENSION in app.extensions:
+            raise ConfigurationError("Social", "this application is initialised already.")
+        if store is None:
+            raise ConfigurationError("Social", "give a connection datastore, such as MemoryConnectionDatastore().")
+        state = make_state(app, store)
+        register(app, create_blueprint(state))
+        app.extensions[EXTENSION] = state
+        app.jinja_env.globals["social"] = TemplateView(state)
+        for setting, template in TEMPLATES.items():
+            if app.config.get(setting, template) == template:
+                app.config[setting] = template.replace("security/", "social/", 1)
+        security.on_second_factor(app, finish_login)
+        with app.app_context():
+            store.install(security.user_model())
+        _warn_of_forged_hosts(app, state.settings)
+        return state
+
+    def __getattr__(self, name: str) -> ProviderAccess:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except (KeyError, ConfigurationError) as error:
+            raise AttributeError(f"social.{name}: {error}") from error
+
+    def __getitem__(self, provider_id: str) -> ProviderAccess:
+        state = current_state()
+        provider = state.resolve(provider_id)
+        if provider is None:
+            raise KeyError(f"no provider {provider_id!r} is configured")
+        return ProviderAccess(state, provider)
+
+
+#: Flask-Security's pages that have no place for buttons, and the settings that name them.
+TEMPLATES = {
+    "SECURITY_LOGIN_USER_TEMPLATE": "security/login_user.html",
+    "SECURITY_VERIFY_TEMPLATE": "security/verify.html",
+    "SECURITY_US_SIGNIN_TEMPLATE": "security/us_signin.html",
+    "SECURITY_US_VERIFY_TEMPLATE": "security/us_verify.html",
+}
+
+
+class ProviderAccess:
+    """One provider in one application: its connections and its API clients.
+
+    Every method serves the current user, or the ``user`` it is given (an object or a primary key); with
+    ``user`` or ``connection`` an application context is enough.
+    """
+
+    def __init__(self, state: SocialState, provider: Provider) -> None:
+        self._state = state
+        self.provider = provider
+
+    @property
+    def id(self) -> str:
+        """The provider's id."""
+        return self.provider.id
+
+    @property
+    def name(self) -> str:
+        """The provider's name, as people read it."""
+        return self.provider.name
+
+    @property
+    def consumer_key(self) -> str:
+        """The client id (the name of Flask-Social 1.x)."""
+        return self.provider.credentials.client_id
+
+    def get_connection(self, user: t.Any = None, *, provider_user_id: str | None = None) -> t.Any | None:
+        """The user's first connection by rank, or ``None`` when there is none or nobody is logged in."""
+        by = {} if provider_user_id is None else {"provider_user_id": provider_user_id}
+        owner = self._owner(user)
+        if owner is None:
+            return None
+        return self._state.datastore.find_connection(user_id=owner, provider_id=self.id, **by)
+
+    def get_connections(self, user: t.Any = None) -> cabc.Sequence[t.Any]:
+        """The user's connections by rank; empty when there is none or nobody is logged in."""
+        owner = self._owner(user)
+        if owner is None:
+            return ()
+        return self._state.datastore.find_connections(user_id=owner, provider_id=self.id)
+
+    def get_api(self, *args: t.Any, user: t.Any = None, connection: t.Any = None, **options: t.Any) -> t.Any | None:
+        """The provider's API client with the user's token, or ``None`` without a connection.
+
+        ``args`` and ``options`` go to the client: ``get_api("drive", "v3")``, ``get_api(version="1.1")``.
+
+        :raises MissingLibrary: when the client library is not installed.
+        :raises ReconnectRequired: when the connection holds no token that can be used.
+        """
+        connection = connection if connection is not None else self.get_connection(user)
+        if connection is None:
+            return None
+        if isinstance(self.provider, legacy.LegacyProvider):
+            return self.provider.get_api(connection)
+        return build_api(self._context(connection), *args, **options)
+
+    def get_session(self, user: t.Any = None, *, connection: t.Any = None) -> t.Any | None:
+        """A :class:`requests.Session` with base URL, token and time limit; ``None`` without a connection.
+
+        :raises ReconnectRequired: when the connection holds no token that can be used.
+        """
+        connection = connection if connection is not None else self.get_connection(user)
+        return build_session(self._context(connection)) if connection is not None else None
+
+    def _context(self, connection: t.Any) -> ApiContext:
+        return ApiContext(
+            provider=self.provider,
+            token=live_token(self._state.datastore, connection),
+            key=ConnectionKey(connection.provider_id, connection.provider_user_id),
+            timeout=self._state.settings.http_timeout,
+        )
+
+    def _owner(self, user: t.Any) -> t.Any | None:
+        if user is None:
+            user = security.user()
+        return getattr(user, "id", user)
+
+    def __repr__(self) -> str:
+        return f"<ProviderAccess {self.id}>"
+
+
+class TemplateView(Pages):
+    """``social`` in templates: the functions of the macros, and each provider by its id."""
+
+    def __getattr__(self, name: str) -> ProviderAccess:
+        provider = self._state.resolve(name) if not name.startswith("_") else None
+        if provider is None:
+            raise AttributeError(name)
+        return ProviderAccess(self._state, provider)
+
+
+def make_state(app: Flask, datastore: ConnectionDatastore) -> SocialState:
+    """The record of an application, from its configuration.
+
+    :raises ConfigurationError: for the first thing that is wrong.
+    """
+    settings = Settings.read(app.config)
+    providers = read_providers(app.config, adapt=legacy.adapt)
+    for provider_id in providers:
+        if hasattr(Social, provider_id) or hasattr(Pages, provider_id):
+            raise ConfigurationError(f"SOCIAL_{provider_id.upper()}", "this id is taken by a name of ours.")
+    transport = Transport(
+        timeout=settings.http_timeout, deadline=settings.http_deadline, max_bytes=settings.http_max_bytes
+    )
+    secrets = [app.secret_key, *(app.config.get("SECRET_KEY_FALLBACKS") or ())]
+    return SocialState(
+        settings=settings,
+        providers=providers,
+        resolve=Resolver(providers, settings.provider_resolver, adapt=legacy.adapt),
+        datastore=datastore,
+        vault=Vault([secret for secret in secrets if secret], settings.token_keys),
+        documents=Documents(),
+        exchange=transport.exchange,
+    )
+
+
+def _warn_of_forged_hosts(app: Flask, settings: Settings) -> None:
+    if not app.debug and not app.testing and settings.app_url is None and not app.config.get("TRUSTED_HOSTS"):
+        app.logger.warning(
+            "Flask-Social builds callback addresses from the Host header: set SOCIAL_APP_URL or TRUSTED_HOSTS."
+        )

@@ -1,0 +1,94 @@
+"""A store in the memory of one process: for trying, and for tests. Nothing outlives the process."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import contextlib
+import threading
+import types
+import typing as t
+
+from ..errors import DuplicateConnection
+from ..values import ConnectionKey
+from .base import COLUMNS, ConnectionDatastore, utcnow
+
+
+class MemoryConnection(types.SimpleNamespace):
+    """One connection; its fields are those of :data:`~flask_social.datastores.base.COLUMNS`."""
+
+    def __repr__(self) -> str:
+        return f"<MemoryConnection {self.provider_id} of user {self.user_id}>"
+
+
+class MemoryConnectionDatastore(ConnectionDatastore):
+    """Keeps connections in a list. Tokens are held as they are: they never leave the process."""
+
+    columns = frozenset(COLUMNS)
+
+    def __init__(self, connection_model: t.Any = MemoryConnection) -> None:
+        super().__init__(connection_model)
+        self._rows: list[t.Any] = []
+        self._lock = threading.RLock()
+        self._users: dict[str, threading.RLock] = {}
+
+    def find_connection(self, **by: t.Any) -> t.Any | None:
+        return next(iter(self.find_connections(**by)), None)
+
+    def find_connections(self, **by: t.Any) -> cabc.Sequence[t.Any]:
+        with self._lock:
+            found = [row for row in self._rows if all(_same(getattr(row, k, None), v) for k, v in by.items())]
+        return sorted(found, key=lambda row: row.rank)
+
+    def create_connection(self, **values: t.Any) -> t.Any:
+        key = ConnectionKey(values["provider_id"], values["provider_user_id"])
+        defaults = dict.fromkeys(COLUMNS) | {"rank": 1, "token_version": 0, "status": "active", "created_at": utcnow()}
+        with self._lock:
+            if self.find_owned(key):
+                raise DuplicateConnection(key)
+            made = self.connection_model(**defaults | {k: v for k, v in values.items() if v is not None})
+            self._rows.append(made)
+        return made
+
+    def update_connection(self, connection: t.Any, **values: t.Any) -> None:
+        for name, value in values.items():
+            setattr(connection, name, value)
+
+    def delete_connection(self, **by: t.Any) -> bool:
+        with self._lock:
+            found = self.find_connection(**by)
+            if found is not None:
+                self._rows.remove(found)
+        return found is not None
+
+    def delete_connections(self, **by: t.Any) -> bool:
+        with self._lock:
+            found = self.find_connections(**by)
+            for row in found:
+                self._rows.remove(row)
+        return bool(found)
+
+    def put(self, connection: t.Any) -> t.Any:
+        with self._lock:
+            if connection not in self._rows:
+                self._rows.append(connection)
+        return connection
+
+    def commit(self) -> None:
+        pass
+
+    def rollback(self) -> None:
+        pass
+
+    def find_owned(self, key: ConnectionKey) -> cabc.Sequence[t.Any]:
+        return self.find_connections(provider_id=key.provider_id, provider_user_id=key.provider_user_id)
+
+    @contextlib.contextmanager
+    def lock_user(self, user_id: t.Any) -> cabc.Iterator[None]:
+        with self._lock:
+            lock = self._users.setdefault(str(user_id), threading.RLock())
+        with lock:
+            yield
+
+
+def _same(left: object, right: object) -> bool:
+    return left == right

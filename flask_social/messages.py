@@ -1,0 +1,69 @@
+"""What a person is told, by stable code. ``SOCIAL_MSG_<CODE>`` overrides a text or a (text, category) pair."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+
+#: A text and its flash category.
+Message = tuple[str, str]
+
+#: ``%(provider)s`` is the provider's name. The first eight are the texts of Flask-Social 1.x.
+DEFAULTS: dict[str, Message] = {
+    "connected": ("Connection established to %(provider)s", "success"),
+    "already_connected": ("A connection is already established with %(provider)s to your account", "notice"),
+    "disconnected": ("Connection to %(provider)s removed", "info"),
+    "disconnected_all": ("All connections to %(provider)s removed", "info"),
+    "not_disconnected": ("Unable to remove connection to %(provider)s", "error"),
+    "not_connected": ("%(provider)s account not associated with an existing user", "error"),
+    "access_denied": ("Access was denied by %(provider)s", "error"),
+    "reconnected": ("Connection to %(provider)s renewed", "success"),
+    "verified": ("You confirmed with %(provider)s that it is you", "success"),
+    "connected_elsewhere": (
+        "This %(provider)s account is connected to another account here. Log in with it, or disconnect it there first.",
+        "error",
+    ),
+    "already_logged_in": ("You are logged in already. Log out first to use another account.", "error"),
+    "session_changed": ("You logged in or out meanwhile, so nothing was done. Please try again.", "error"),
+    "reconnect_mismatch": (
+        "That was a different %(provider)s account. Choose the account that you are connected with.",
+        "error",
+    ),
+    "verify_mismatch": ("That %(provider)s account is not connected to you. Choose the connected one.", "error"),
+    "last_login_method": (
+        "This is your last way to log in. Set a password or connect another account first.",
+        "error",
+    ),
+    "ambiguous_connection": ("This %(provider)s account has two owners here. Please contact support.", "error"),
+    "email_in_use": ("The address of this %(provider)s account is in use here. Log in and connect it then.", "error"),
+    "user_inactive": ("Your account is disabled. Please contact support.", "error"),
+    "user_locked": ("Your account is locked. Please contact support.", "error"),
+    "user_unconfirmed": ("Please confirm your e-mail address first.", "error"),
+    "state_missing": ("The answer of %(provider)s fits no visit you began here. Please start again.", "error"),
+    "state_unknown": (
+        "Your visit to %(provider)s is not known in this browser, or was finished already. Please start again.",
+        "error",
+    ),
+    "state_expired": ("Your visit to %(provider)s took too long. Please start again.", "error"),
+    "state_foreign": ("The answer belongs to another provider. Please start again.", "error"),
+    "issuer_mismatch": ("The answer comes from somebody other than %(provider)s. Please start again.", "error"),
+    "callback_invalid": ("The answer of %(provider)s makes no sense. Please start again.", "error"),
+    "provider_error": ("%(provider)s could not log you in. Please try again later.", "error"),
+    "provider_timeout": ("%(provider)s did not answer in time. Please try again later.", "error"),
+    "provider_unavailable": ("%(provider)s is not available at the moment. Please try again later.", "error"),
+    "provider_refused": ("%(provider)s refused. Please try again, or use another way to log in.", "error"),
+    "provider_answer_invalid": ("%(provider)s gave an answer that cannot be used. Please try again later.", "error"),
+    "id_token_invalid": ("%(provider)s gave a proof of identity that does not hold. Please start again.", "error"),
+    "csrf_required": ("This request does not come from a page of ours. Go back, reload the page, try again.", "error"),
+    "origin_mismatch": ("This request comes from another site and was refused.", "error"),
+    "use_a_button": ("Please use the button of the provider to log in.", "info"),
+    "cannot_verify": ("%(provider)s cannot prove that it is you. Please use another way.", "error"),
+    "connection_unknown": ("There is no such connection to %(provider)s.", "error"),
+}
+
+#: Codes whose page after the visit ``SOCIAL_<CODE>_VIEW`` may set.
+CODES = frozenset(DEFAULTS)
+
+
+def fill(text: str, values: cabc.Mapping[str, object]) -> str:
+    """The text with its ``%(name)s`` places filled; a text of an application without places stays as it is."""
+    return text % values if "%(" in text else text

@@ -1,0 +1,251 @@
+"""What every provider is: data, one mapping, and two flows whose checks nobody can replace.
+
+A provider is made once per application and never changes. Its flows are generators: they yield the requests to
+send, are sent the responses, and return values. The families that speak the protocols are in
+:mod:`flask_social.providers.base`.
+"""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import dataclasses as dc
+import datetime as dt
+import typing as t
+
+from ..answers import email_address, flag, plain_text, read_object, web_url
+from ..errors import AnswerInvalid, ProviderRefused
+from ..oauth2 import add_query
+from ..oidc import Documents
+from ..values import Attempt, Client, EmailTrust, Flow, Intent, Profile, Request, Token, subject
+from ..vault import Vault
+from .options import COMMON, TRUST, read_option
+
+#: What a provider written elsewhere cannot replace: the order of the checks, and the checks.
+SEALED = ("start", "finish", "read_profile", "attempt_param", "can_verify", "_start", "_finish", "_identify")
+
+#: Where the originals stand.
+_HOME = (__name__, __name__.replace("root", "base"))
+
+
+@dc.dataclass(frozen=True, slots=True)
+class Context:
+    """What a flow needs from outside.
+
+    :param redirect_uri: the callback address, absolute.
+    :param now: aware UTC time.
+    :param random: gives that many random bytes.
+    """
+
+    redirect_uri: str
+    now: dt.datetime
+    vault: Vault
+    documents: Documents
+    random: cabc.Callable[[int], bytes]
+
+
+@dc.dataclass(frozen=True, slots=True)
+class Start:
+    """The beginning of a visit: where to send the browser, and how to recognise the answer."""
+
+    state: str = dc.field(repr=False)
+    url: str = dc.field(repr=False)
+    request_token: str | None = dc.field(default=None, repr=False)
+    request_token_secret: str | None = dc.field(default=None, repr=False)
+
+
+@dc.dataclass(frozen=True, slots=True)
+class Grant:
+    """The end of a visit.
+
+    :param issuer: the OpenID issuer that vouches for the subject; ``None`` outside OpenID Connect.
+    :param auth_time: when the person authenticated, in seconds since the epoch; ``None`` when not said.
+    """
+
+    token: Token
+    profile: Profile
+    issuer: str | None = None
+    auth_time: int | None = None
+
+
+@dc.dataclass(frozen=True, slots=True)
+class Answer:
+    """What a family hands to :meth:`Provider.finish`: the token, and the data that holds the profile."""
+
+    token: Token
+    data: cabc.Mapping[str, t.Any] = dc.field(repr=False)
+    issuer: str | None = None
+    auth_time: int | None = None
+
+
+class Provider:
+    """The root of all providers. Extend one of the families below it.
+
+    :param id: the provider's id in this application; names one identity namespace for ever.
+    :param client: the application as registered at the provider.
+    :param options: values of :attr:`OPTIONS`, which replace those of the class.
+    :raises TypeError: for an unknown option.
+    :raises ValueError: for a wrong or missing one; the text names it.
+    """
+
+    OPTIONS: t.ClassVar[frozenset[str]] = COMMON
+    REQUIRED: t.ClassVar[tuple[str, ...]] = ()
+
+    id: str = ""
+    name: str = ""
+    issuer: str | None = None
+    authorize_url: str | None = None
+    access_token_url: str | None = None
+    #: The address of the profile; ``None``: ``profile_path`` below ``api_base_url``.
+    userinfo_url: str | None = None
+    profile_path: t.ClassVar[str | None] = None
+    profile_params: t.ClassVar[cabc.Mapping[str, str]] = {}
+    api_base_url: str | None = None
+    scopes: tuple[str, ...] = ()
+    authorize_params: cabc.Mapping[str, str | None] = {}
+    headers: cabc.Mapping[str, str] = {}
+    revoke_url: str | None = None
+    email_trust: EmailTrust = "claimed"
+    #: The module that makes the API client, such as ``"flask_social.clients.twitter"``.
+    client: t.ClassVar[str | None] = None
+    console_url: t.ClassVar[str | None] = None
+    docs_url: t.ClassVar[str | None] = None
+    checked_on: t.ClassVar[str | None] = None
+    icon: str = "generic"
+    colour: str = "#334155"
+    module: str | None = None
+    api_options: cabc.Mapping[str, t.Any] = {}
+    signup: str | None = None
+    link_by_email: str | None = None
+    verify: bool | None = None
+
+    def __init_subclass__(cls, **kwargs: t.Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in SEALED:
+            owner = next(base for base in cls.__mro__ if name in vars(base))
+            if owner.__module__ not in _HOME:
+                raise TypeError(f"{cls.__qualname__} may not replace {name}(): it holds the security checks")
+
+    def __init__(self, *, id: str, client: Client, **options: t.Any) -> None:
+        self.id = id
+        self.credentials = client
+        for name, value in options.items():
+            if name not in self.OPTIONS:
+                raise TypeError(f"{name!r} is no option of {type(self).__name__}")
+            value = read_option(name, value)
+            setattr(self, name, {**self.authorize_params, **value} if name == "authorize_params" else value)
+        for name in self.REQUIRED:
+            if not getattr(self, name):
+                raise ValueError(f"{name!r} must be set")
+
+    @property
+    def consumer_key(self) -> str:
+        """The client id."""
+        return self.credentials.client_id
+
+    @property
+    def consumer_secret(self) -> str | None:
+        """The client secret; ``None`` for a public client."""
+        return self.credentials.client_secret
+
+    @property
+    def can_verify(self) -> bool:
+        """Whether a visit proves that the person is present: by the protocol, or because the settings say so."""
+        return bool(self.verify)
+
+    def attempt_param(self, params: cabc.Mapping[str, str]) -> str | None:
+        """What names the pending attempt in a callback; ``None`` when it names none."""
+        raise NotImplementedError
+
+    @t.final
+    def start(self, context: Context, *, intent: Intent, scopes: tuple[str, ...] | None = None) -> Flow[Start]:
+        """Begins a visit.
+
+        :param scopes: asked for instead of the provider's own.
+        :raises ProviderError: when the provider has to be asked first and fails.
+        """
+        return (yield from self._start(context, intent, self.scopes if scopes is None else scopes))
+
+    @t.final
+    def finish(self, context: Context, attempt: Attempt, params: cabc.Mapping[str, str]) -> Flow[Grant]:
+        """Reads the callback of an attempt that was taken, and fetches token and profile.
+
+        :raises AttemptRefused: when the answer belongs elsewhere or is none.
+        :raises AccessDenied: when the person declined.
+        :raises ProviderError: when the provider refused, failed, or answered nonsense.
+        """
+        try:
+            answer = yield from self._finish(context, attempt, params)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise AnswerInvalid("The provider's answer has another shape than expected.") from error
+        return Grant(answer.token, self.read_profile(answer.data), answer.issuer, answer.auth_time)
+
+    @t.final
+    def read_profile(self, data: cabc.Mapping[str, t.Any]) -> Profile:
+        """The profile in the provider's data: mapped by :meth:`profile`, then cleaned.
+
+        :raises AnswerInvalid: when there is no usable user id.
+        """
+        try:
+            found = self.profile(data)
+            trust = max(found.email_trust, self.email_trust, key=TRUST.index)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise AnswerInvalid("The provider's profile has another shape than expected.") from error
+        email = email_address(found.email)
+        return Profile(
+            subject=subject(found.subject),
+            display_name=plain_text(found.display_name) or plain_text(found.full_name),
+            full_name=plain_text(found.full_name),
+            email=email,
+            email_verified=flag(found.email_verified) if email else None,
+            email_trust=trust if email else "never",
+            profile_url=web_url(found.profile_url),
+            image_url=web_url(found.image_url),
+            raw=found.raw or dict(data),
+        )
+
+    def profile(self, data: cabc.Mapping[str, t.Any]) -> Profile:
+        """The one mapping of a provider: from its data to a profile. Values are cleaned afterwards."""
+        raise NotImplementedError
+
+    def fetch_profile(self, context: Context, token: Token) -> Flow[cabc.Mapping[str, t.Any]]:
+        """Hook: the data that :meth:`profile` maps."""
+        return (yield from self.get(context, self.profile_address(), token))
+
+    def profile_address(self, **params: str) -> str:
+        """The address of the profile, with ``profile_params`` and more."""
+        url = self.userinfo_url or (self.api_base_url or "").rstrip("/") + "/" + (self.profile_path or "")
+        return add_query(url, {**self.profile_params, **params}.items())
+
+    def get(self, context: Context, url: str, token: Token) -> Flow[dict[str, t.Any]]:
+        """Asks the provider's API for a JSON object."""
+        return read_object((yield self.api_request(context, "GET", url, token)))
+
+    def api_request(self, context: Context, method: str, url: str, token: Token) -> Request:
+        """A request to the provider's API, made with a token."""
+        raise NotImplementedError
+
+    def refresh(self, context: Context, token: Token) -> Flow[Token]:
+        """Hook: a new token for an old one.
+
+        :raises ProviderRefused: ``invalid_grant`` when the grant cannot be renewed.
+        """
+        yield from ()
+        raise ProviderRefused("The provider's token cannot be renewed.", error="invalid_grant")
+
+    def revoke(self, context: Context, token: Token) -> Flow[None]:
+        """Hook: ends a grant. Does nothing where the provider has no endpoint for it."""
+        yield from ()
+
+    # What a family is made of
+
+    def _start(self, context: Context, intent: Intent, scopes: tuple[str, ...]) -> Flow[Start]:
+        raise NotImplementedError
+
+    def _finish(self, context: Context, attempt: Attempt, params: cabc.Mapping[str, str]) -> Flow[Answer]:
+        raise NotImplementedError
+
+    def _identify(self, context: Context, attempt: Attempt, token: Token) -> Flow[Answer]:
+        return Answer(token, (yield from self.fetch_profile(context, token)))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id!r}>"

@@ -1,0 +1,226 @@
+"""The door to Flask-Security, and the only place that imports it.
+
+Names of Flask-Security that are not public but needed are all in :data:`RELIES_ON`, which a test holds, so that
+an upgrade that takes one away fails loudly.
+"""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import datetime as dt
+import time
+import typing as t
+from json import dumps, loads
+
+from flask import Flask, Response, redirect, request, session
+from flask.typing import ResponseReturnValue
+from flask_security import (
+    anonymous_user_required,
+    check_and_update_authn_fresh,
+    current_user,
+    get_request_attr,
+    get_url,
+    login_user,
+    url_for_security,
+    user_authenticated,
+)
+from flask_security.confirmable import requires_confirmation
+
+from .state import current_config, current_session_interface, current_state, extension
+from .values import ConnectionKey
+
+__all__ = ["anonymous_user_required", "get_url"]
+
+#: Names without a promise, on the ``Security`` object, which the second factor and JSON answers need.
+RELIES_ON = (
+    "_want_json",
+    "_render_json",
+    "_unauthn_handler",
+    "_reauthn_handler",
+    "two_factor_plugins.tf_enter",
+    "datastore.find_user",
+    "webauthn",
+)
+
+#: Seconds for which a login waits for its second factor.
+SECOND_FACTOR_LIFETIME = 300
+
+_PENDING = "social_login"
+
+
+class Pending(t.NamedTuple):
+    """A login that waits for its second factor."""
+
+    key: ConnectionKey
+    user_id: str
+
+
+# Who is there -------------------------------------------------------------------------------------------------
+
+
+def user() -> t.Any | None:
+    """The current user, or ``None`` when nobody is logged in."""
+    found = current_user._get_current_object() if current_user else None
+    return found if found is not None and found.is_authenticated else None
+
+
+def session_user() -> t.Any | None:
+    """The current user if a session login says so; ``None`` for nobody, auth tokens and Basic."""
+    found = user()
+    return found if found is not None and get_request_attr("fs_authn_via") == "session" else None
+
+
+def user_id(of: t.Any) -> str:
+    """The primary key of a user, as text."""
+    return str(of.id)
+
+
+def find_user(primary_key: t.Any) -> t.Any | None:
+    """The user of a primary key, or ``None``."""
+    return _security().datastore.find_user(id=primary_key)
+
+
+def user_model() -> t.Any | None:
+    """The application's user model, or ``None`` before Flask-Security is initialised."""
+    security = extension("security")
+    return security.datastore.user_model if security is not None else None
+
+
+# Answers ------------------------------------------------------------------------------------------------------
+
+
+def wants_json() -> bool:
+    """Whether the caller wants JSON, by Flask-Security's rule."""
+    return bool(_security()._want_json(request))
+
+
+def json(payload: dict[str, t.Any], status: int = 200) -> ResponseReturnValue:
+    """A JSON answer in Flask-Security's envelope."""
+    return t.cast(ResponseReturnValue, _security()._render_json(payload, status, None, None))
+
+
+def unauthenticated() -> ResponseReturnValue:
+    """Flask-Security's answer to a caller without a session login."""
+    return t.cast(ResponseReturnValue, _security()._unauthn_handler(["session"]))
+
+
+def answer_as_html() -> None:
+    """Makes this request one that wants HTML: a callback is walked by a browser, whatever ``Accept`` says."""
+    request.environ["HTTP_ACCEPT"] = "text/html"
+    request.environ["CONTENT_TYPE"] = ""
+    for cached in ("accept_mimetypes", "_parsed_content_type"):
+        request.__dict__.pop(cached, None)
+
+
+def require_fresh(within: dt.timedelta | None, *, back_to: str) -> ResponseReturnValue | None:
+    """Asks for the password (or what Flask-Security accepts) when the session is not fresh.
+
+    :param within: how fresh; ``None`` for ``SECURITY_FRESHNESS``. Negative: never asked.
+    :param back_to: where to go afterwards; the address of this POST would not do.
+    :returns: the answer to give, or ``None`` when the session is fresh.
+    """
+    config = current_config()
+    within = config["SECURITY_FRESHNESS"] if within is None else within
+    grace = config["SECURITY_FRESHNESS_GRACE_PERIOD"]
+    if check_and_update_authn_fresh(within, grace, "session"):
+        return None
+    answer = _security()._reauthn_handler(within, grace)
+    if isinstance(answer, Response) and answer.status_code in (302, 303) and not wants_json():
+        view = "us_verify" if config["SECURITY_UNIFIED_SIGNIN"] else "verify"
+        if answer.location.partition("?")[0] == url_for_security(view):
+            return redirect(url_for_security(view, next=back_to))
+    return t.cast(ResponseReturnValue, answer)
+
+
+def login_url() -> str:
+    """The address of the login page."""
+    return url_for_security("login")
+
+
+def after_login_url() -> str:
+    """The address to go to after a login."""
+    return get_url(current_config()["SECURITY_POST_LOGIN_VIEW"] or "/")
+
+
+# Logging in ---------------------------------------------------------------------------------------------------
+
+
+def gate(of: t.Any) -> str | None:
+    """The code of what keeps a user out: disabled, locked, not confirmed; ``None`` when nothing does."""
+    if not of.is_active:
+        return "user_inactive"
+    if of.is_locked([]):
+        return "user_locked"
+    return "user_unconfirmed" if requires_confirmation(of) else None
+
+
+def second_factor(of: t.Any, key: ConnectionKey, next_url: str | None) -> ResponseReturnValue | None:
+    """Starts the second factor where the user needs one.
+
+    :returns: Flask-Security's answer, with a sealed record of the pending login in the session; ``None`` when
+        no second factor is needed.
+    """
+    session.pop(_PENDING, None)
+    answer = _security().two_factor_plugins.tf_enter(of, None, "social", next_loc=next_url)
+    if answer is not None:
+        record = [key.provider_id, key.provider_user_id, user_id(of), int(time.time())]
+        session[_PENDING] = current_state().vault.seal(_PENDING, dumps(record).encode())
+    return t.cast("ResponseReturnValue | None", answer)
+
+
+def log_in(of: t.Any) -> None:
+    """Logs a user in, with a new session id where the session interface can give one."""
+    session.pop(_PENDING, None)
+    regenerate = getattr(current_session_interface(), "regenerate", None)
+    if regenerate is not None:
+        regenerate(session)
+    login_user(of, authn_via=["social"])
+
+
+def commit() -> None:
+    """Commits what Flask-Security wrote of the login (``SECURITY_TRACKABLE``)."""
+    _security().datastore.commit()
+
+
+def mark_fresh() -> None:
+    """Notes that the user has just proven to be present."""
+    session["fs_paa"] = time.time()
+    session.pop("fs_gexp", None)
+
+
+def on_second_factor(app: Flask, finish: cabc.Callable[[t.Any, ConnectionKey], None]) -> None:
+    """Calls ``finish(user, key)`` when a login that waited for its second factor is complete.
+
+    Whoever logs in first ends the waiting; only the same user, within five minutes, completes it.
+    """
+
+    def authenticated(sender: Flask, **signal: t.Any) -> None:
+        sealed = session.pop(_PENDING, None)
+        raw = current_state().vault.open(_PENDING, sealed) if isinstance(sealed, str) else None
+        if raw is None:
+            return
+        provider_id, subject, waiting_id, began = loads(raw)
+        if waiting_id == user_id(signal["user"]) and 0 <= time.time() - began <= SECOND_FACTOR_LIFETIME:
+            finish(signal["user"], ConnectionKey(provider_id, subject))
+
+    user_authenticated.connect(authenticated, sender=app, weak=False)
+
+
+def other_ways_in(of: t.Any) -> list[str]:
+    """The ways in which a user can log in without a connection: password, passkey, unified sign-in, mail link."""
+    config, security = current_config(), _security()
+    ways = []
+    if getattr(of, "password", None):
+        ways.append("password")
+    if security.webauthn and config["SECURITY_WAN_ALLOW_AS_FIRST_FACTOR"]:
+        ways += ["passkey" for credential in of.webauthn if credential.usage == "first"][:1]
+    if config["SECURITY_UNIFIED_SIGNIN"]:
+        methods = security.datastore.us_get_totp_secrets(of)
+        ways += [f"unified:{method}" for method in config["SECURITY_US_ENABLED_METHODS"] if method in methods]
+    if config["SECURITY_PASSWORDLESS"]:
+        ways.append("mail_link")
+    return ways
+
+
+def _security() -> t.Any:
+    return extension("security")

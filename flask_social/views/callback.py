@@ -1,0 +1,87 @@
+"""The provider's answer: taken in one order, whatever the provider."""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import urlencode
+
+from flask import make_response, redirect, render_template, request, session
+from flask.typing import ResponseReturnValue
+
+from .. import attempts, flow, security
+from ..errors import AttemptRefused, ProviderError
+from ..state import SocialState, current_config
+from ..values import Intent
+from . import answers
+from .begin import SESSION_KEY, context
+from .outcomes import settle
+
+#: Marks the second arrival of a callback that was bounced once.
+BOUNCED = "social_bounced"
+
+
+def callback(state: SocialState, provider_id: str) -> ResponseReturnValue:
+    """Reads a provider's answer and settles the visit. Always ends in a redirect, but for the bounce."""
+    provider = answers.provider_or_404(state, provider_id)
+    if request.method == "POST" or _cookie_is_missing():
+        return _bounce()
+    security.answer_as_html()
+    params = request.args.to_dict(flat=False)
+    params.pop(BOUNCED, None)
+    if not params:
+        return answers.leave(state, "use_a_button", provider.name, security.login_url())
+    left, attempt = attempts.take(
+        state.vault,
+        session.get(SESSION_KEY),
+        provider.attempt_param({name: values[0] for name, values in params.items()}),
+        provider_id=provider.id,
+        now=time.time(),
+        lifetime=state.settings.attempt_lifetime,
+    )
+    _keep(left)
+    if isinstance(attempt, AttemptRefused):
+        intent: Intent = "login" if security.session_user() is None else "connect"
+        return answers.refuse(state, provider, attempt.code, intent)
+    visit = flow.complete(provider, attempt, params, context=context(state, provider.id, attempt.intent))
+    try:
+        grant = flow.run(visit, state.exchange())
+    except (AttemptRefused, ProviderError) as error:
+        return answers.refuse(state, provider, error.code, attempt.intent)
+    return settle(state, provider, attempt, grant)
+
+
+def _cookie_is_missing() -> bool:
+    return bool(request.args) and BOUNCED not in request.args and _cookie_name() not in request.cookies
+
+
+def _cookie_name() -> str:
+    return str(current_config()["SESSION_COOKIE_NAME"])
+
+
+def _bounce() -> ResponseReturnValue:
+    """A page that refreshes to itself by GET, because only then the browser sends our cookie.
+
+    Under ``SameSite=Lax`` a provider's POST comes without it, under ``Strict`` its redirect does as well. The
+    answer saves no session: it would overwrite the one that the browser keeps from us.
+    """
+    params = [*request.args.items(multi=True), *request.form.items(multi=True), (BOUNCED, "1")]
+    session.clear()
+    session.modified = False
+    page = render_template("social/bounce.html", url=f"{request.path}?{urlencode(params)}")
+    return make_response(page)
+
+
+def bare(state: SocialState, provider_id: str) -> ResponseReturnValue:
+    """The 1.x callback paths, which are the begin paths by GET: without parameters, an explanation."""
+    if not request.args:
+        provider = answers.provider_or_404(state, provider_id)
+        answers.say(state, "use_a_button", provider.name)
+        return redirect(security.login_url())
+    return callback(state, provider_id)
+
+
+def _keep(sealed: str | None) -> None:
+    if sealed is None:
+        session.pop(SESSION_KEY, None)
+    elif sealed != session.get(SESSION_KEY):
+        session[SESSION_KEY] = sealed

@@ -1,0 +1,132 @@
+"""A user's own connections: the list, and taking one away."""
+
+from __future__ import annotations
+
+import typing as t
+
+from flask import abort, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from .. import flow, security
+from ..signals import connection_removed
+from ..state import SocialState, current_sender
+from . import answers, guard, targets
+
+#: What JSON tells of a connection; never a token.
+_PUBLIC = (
+    "provider_id",
+    "provider_user_id",
+    "display_name",
+    "full_name",
+    "email",
+    "email_verified",
+    "profile_url",
+    "image_url",
+    "rank",
+    "status",
+)
+_TIMES = ("expires_at", "created_at", "updated_at", "last_login_at")
+
+
+def connections(state: SocialState) -> ResponseReturnValue:
+    """The page with the user's connections and the providers that are left; or the list as JSON."""
+    user = security.session_user()
+    if user is None:
+        return security.unauthenticated()
+    mine = state.datastore.find_connections(user_id=user.id)
+    if security.wants_json():
+        return security.json({"connections": [_public(state, user, mine, connection) for connection in mine]})
+    return render_template("social/connections.html", connections=mine, providers=state.providers)
+
+
+def disconnect_page(state: SocialState, provider_id: str, provider_user_id: str) -> ResponseReturnValue:
+    """A page with the disconnect button of one connection, for browsers that cannot send DELETE."""
+    user = security.session_user()
+    if user is None:
+        return security.unauthenticated()
+    # Compared here, not in the store: what a visitor wrote may be more than a database can take.
+    mine = state.datastore.find_connections(user_id=user.id)
+    wanted = (provider_id, provider_user_id)
+    connection = next((c for c in mine if (c.provider_id, c.provider_user_id) == wanted), None)
+    if connection is None:
+        abort(404)
+    return render_template("social/disconnect.html", connection=connection, provider=state.resolve(provider_id))
+
+
+def disconnect(state: SocialState, provider_id: str) -> ResponseReturnValue:
+    """Removes the connections to a provider, or the one that ``provider_user_id`` in the body names."""
+    return _remove(state, provider_id, request.form.get("provider_user_id") or _json_subject())
+
+
+def remove_all_connections(state: SocialState, provider_id: str) -> ResponseReturnValue:
+    """Removes all connections to a provider."""
+    return _remove(state, provider_id, None)
+
+
+def remove_connection(state: SocialState, provider_id: str, provider_user_id: str) -> ResponseReturnValue:
+    """Removes one connection."""
+    return _remove(state, provider_id, provider_user_id)
+
+
+def can_disconnect(state: SocialState, user: t.Any, mine: t.Sequence[t.Any], losing: t.Sequence[t.Any]) -> bool:
+    """Whether a user may lose some of their connections and still find a way in."""
+    return flow.may_disconnect(_ways_left(state, user, mine, losing)) is None
+
+
+def _remove(state: SocialState, provider_id: str, subject: str | None) -> ResponseReturnValue:
+    provider = state.resolve(provider_id)
+    name = provider.name if provider is not None else provider_id
+    if code := guard.refusal(state.settings):
+        return answers.refuse_request(state, code, name)
+    user = security.session_user()
+    if user is None:
+        return security.unauthenticated()
+    back_to = (
+        targets.requested_next() or targets.referring_page() or targets.view_url(state.settings.connect_allow_view)
+    )
+    if stale := security.require_fresh(state.settings.freshness, back_to=back_to):
+        return stale
+    with state.datastore.lock_user(user.id):
+        mine = state.datastore.find_connections(user_id=user.id)
+        losing = [c for c in mine if c.provider_id == provider_id and subject in (None, c.provider_user_id)]
+        if not losing:
+            code = "not_disconnected"
+        elif not can_disconnect(state, user, mine, losing):
+            code = "last_login_method"
+        else:
+            code = "disconnected" if subject or len(losing) == 1 else "disconnected_all"
+            for connection in losing:
+                state.datastore.delete_connection(
+                    user_id=user.id, provider_id=provider_id, provider_user_id=connection.provider_user_id
+                )
+        state.datastore.commit()
+    if not losing and provider is None:
+        abort(404)
+    if code in ("disconnected", "disconnected_all"):
+        connection_removed.send(current_sender(), user=user, provider_id=provider_id)
+        if security.wants_json():
+            return security.json({"removed": len(losing)})
+    elif security.wants_json():
+        return answers.json_error(state, "connection_unknown" if code == "not_disconnected" else code, name)
+    answers.say(state, code, name)
+    return redirect(back_to, 303)
+
+
+def _ways_left(state: SocialState, user: t.Any, mine: t.Sequence[t.Any], losing: t.Sequence[t.Any]) -> list[str]:
+    gone = {(c.provider_id, c.provider_user_id) for c in losing}
+    left = [c for c in mine if (c.provider_id, c.provider_user_id) not in gone and state.resolve(c.provider_id)]
+    return security.other_ways_in(user) + [f"connection:{c.provider_id}" for c in left]
+
+
+def _public(state: SocialState, user: t.Any, mine: t.Sequence[t.Any], connection: t.Any) -> dict[str, t.Any]:
+    shown = {name: getattr(connection, name, None) for name in _PUBLIC}
+    for name in _TIMES:
+        moment = getattr(connection, name, None)
+        shown[name] = moment.isoformat() if moment is not None else None
+    return shown | {"can_disconnect": can_disconnect(state, user, mine, [connection])}
+
+
+def _json_subject() -> str | None:
+    data = request.get_json(silent=True) if request.is_json else None
+    subject = data.get("provider_user_id") if isinstance(data, dict) else None
+    return subject if isinstance(subject, str) else None

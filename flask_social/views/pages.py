@@ -1,0 +1,70 @@
+"""What a template may ask: the object that is called ``social`` there."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import typing as t
+
+from flask import url_for
+
+from .. import security
+from ..messages import fill
+from ..providers.base import Provider
+from ..state import SocialState
+from . import guard, targets
+from .connections import can_disconnect
+
+
+class Pages:
+    """The functions behind the macros of ``social/_macros.html``."""
+
+    def __init__(self, state: SocialState) -> None:
+        self._state = state
+
+    @property
+    def providers(self) -> cabc.Mapping[str, Provider]:
+        """The providers of the settings, by id."""
+        return self._state.providers
+
+    def provider(self, provider_id: str) -> Provider | None:
+        """A provider, or ``None`` when it is unknown or switched off."""
+        return self._state.resolve(provider_id)
+
+    def provider_of(self, connection: t.Any) -> Provider | None:
+        """The provider of a connection, or ``None`` when it is switched off."""
+        return self._state.resolve(connection.provider_id)
+
+    def connections(self) -> cabc.Sequence[t.Any]:
+        """The current user's connections by rank; empty when nobody is logged in."""
+        user = security.user()
+        return self._state.datastore.find_connections(user_id=user.id) if user is not None else ()
+
+    def connection(self, provider_id: str) -> t.Any | None:
+        """The current user's first connection to a provider, or ``None``."""
+        return next((c for c in self.connections() if c.provider_id == provider_id), None)
+
+    def can_disconnect(self, connection: t.Any) -> bool:
+        """Whether the current user could still log in without this connection."""
+        user = security.user()
+        return user is not None and can_disconnect(self._state, user, self.connections(), [connection])
+
+    def can_verify(self) -> list[Provider]:
+        """The providers through which the current user can prove to be present."""
+        own = {connection.provider_id for connection in self.connections()}
+        return [provider for id, provider in self.providers.items() if id in own and provider.can_verify]
+
+    def csrf_token(self) -> str:
+        """The CSRF token for a hidden field of a form."""
+        return guard.token()
+
+    def url(self, endpoint: str, **values: t.Any) -> str:
+        """The address of an endpoint of our blueprint."""
+        return url_for(f"{self._state.settings.blueprint_name}.{endpoint}", **values)
+
+    def next_url(self) -> str | None:
+        """The ``next`` of this request, if it is safe."""
+        return targets.requested_next()
+
+    def text(self, message: str, **values: object) -> str:
+        """A text of a page, with its ``%(name)s`` places filled."""
+        return fill(message, values) if values else message

@@ -1,0 +1,131 @@
+"""The second factor after a social login, and what this package relies on in Flask-Security."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+import pytest
+
+from flask_social import security
+
+from .appkit import Kit, make_kit
+
+
+@pytest.fixture
+def kit(social_provider: t.Any) -> Kit:
+    made = make_kit(
+        {"google": social_provider.settings("google")},
+        SECURITY_TWO_FACTOR=True,
+        SECURITY_TWO_FACTOR_REQUIRED=False,
+        SECURITY_TWO_FACTOR_ENABLED_METHODS=["authenticator"],
+        SECURITY_TOTP_SECRETS={"1": "TjQ9Qa31VOrfEzuPy4VHQWPCTmRzCnFzMKLxXYiZu9B"},
+        SECURITY_TOTP_ISSUER="tests",
+    )
+    made.add_user()
+    return made
+
+
+@pytest.fixture
+def secret(kit: Kit, social_login: t.Any) -> t.Any:
+    """Connects ada, and turns her second factor on; returns a function that makes a code."""
+    client = kit.app.test_client()
+    kit.log_in(client)
+    social_login(client, "google", "ada", intent="connect")
+    kit.events.clear()
+    totp = kit.app.extensions["security"]._totp_factory
+    with kit.app.app_context():
+        user = kit.db.session.execute(kit.db.select(kit.User)).scalar_one()
+        user.tf_totp_secret = totp.generate_totp_secret()
+        user.tf_primary_method = "authenticator"
+        kit.db.session.commit()
+        stored = user.tf_totp_secret
+
+    def code() -> str:
+        with kit.app.app_context():
+            return str(totp.generate_totp_password(stored))
+
+    return code
+
+
+def test_the_login_completes_with_the_second_factor(kit: Kit, secret: t.Any, social_login: t.Any) -> None:
+    client = kit.app.test_client()
+    answer = social_login(client, "google", "ada", next="/inbox")
+    assert answer.location == "/tf-validate?next=/inbox"
+    assert kit.who(client) is None
+    assert kit.names() == []
+    with kit.app.app_context():
+        assert kit.rows()[0].last_login_at is None
+    answer = kit.give_code(client, secret(), "?next=/inbox")
+    assert answer.location == "/inbox"
+    assert kit.who(client) == "ada@example.org"
+    assert kit.names() == ["login_completed"]
+    with kit.app.app_context():
+        assert kit.rows()[0].last_login_at is not None
+
+
+def test_accept_json_gets_the_page_too(kit: Kit, secret: t.Any, social_begin: t.Any) -> None:
+    client = kit.app.test_client()
+    answer = client.get(social_begin(client, "google", "ada"), headers={"Accept": "application/json"})
+    assert answer.location.startswith("/tf-validate")
+
+
+def test_somebody_else_ends_the_waiting(kit: Kit, secret: t.Any, social_login: t.Any) -> None:
+    client = kit.app.test_client()
+    social_login(client, "google", "ada")
+    kit.add_user("grace@example.org")
+    kit.log_in(client, "grace@example.org")
+    assert kit.names() == []
+    with client.session_transaction() as session:
+        assert "social_login" not in session
+
+
+@pytest.mark.parametrize("age", [security.SECOND_FACTOR_LIFETIME + 1, -1000])
+def test_the_waiting_ends(kit: Kit, secret: t.Any, social_login: t.Any, age: int) -> None:
+    from json import dumps
+
+    client = kit.app.test_client()
+    social_login(client, "google", "ada")
+    with kit.app.app_context():
+        (row,) = kit.rows()
+        record = ["google", row.provider_user_id, str(row.user_id), int(time.time()) - age]
+    sealed = kit.app.extensions["social"].vault.seal("social_login", dumps(record).encode())
+    with client.session_transaction() as session:
+        session["social_login"] = sealed
+    kit.give_code(client, secret())
+    assert kit.who(client) == "ada@example.org"
+    assert kit.names() == []
+
+
+def test_a_planted_record_completes_nothing(kit: Kit, secret: t.Any, social_login: t.Any) -> None:
+    client = kit.app.test_client()
+    social_login(client, "google", "ada")
+    with client.session_transaction() as session:
+        session["social_login"] = "planted"
+    kit.give_code(client, secret())
+    assert kit.names() == []
+
+
+def test_a_connection_removed_meanwhile(kit: Kit, secret: t.Any, social_login: t.Any) -> None:
+    client = kit.app.test_client()
+    social_login(client, "google", "ada")
+    with kit.app.app_context():
+        kit.db.session.delete(kit.rows()[0])
+        kit.db.session.commit()
+    kit.give_code(client, secret())
+    assert kit.names() == []
+
+
+@pytest.mark.parametrize("name", security.RELIES_ON)
+def test_what_flask_security_must_have(kit: Kit, name: str) -> None:
+    found: t.Any = kit.security
+    for part in name.split("."):
+        assert hasattr(found, part), name
+        found = getattr(found, part)
+
+
+def test_ways_in(kit: Kit) -> None:
+    kit.add_user("nobody@example.org", password=None)
+    with kit.app.app_context():
+        users = kit.db.session.execute(kit.db.select(kit.User).order_by(kit.User.id)).scalars().all()
+        assert [security.other_ways_in(user) for user in users] == [["password"], []]
