@@ -9,9 +9,9 @@ from flask import Flask
 
 from . import legacy, security
 from .clients import ApiContext, build_api, build_session
-from .datastores.base import ConnectionDatastore
-from .errors import ConfigurationError
+from .datastores.base import COLUMNS, ConnectionDatastore
 from .documents import Documents
+from .errors import ConfigurationError
 from .providers.base import Provider
 from .registration import Resolver, read_providers
 from .settings import Settings
@@ -64,6 +64,7 @@ class Social:
         with app.app_context():
             store.install(security.user_model())
         _warn_of_forged_hosts(app, state.settings)
+        _warn_of_missing_columns(app, store)
         return state
 
     def __getattr__(self, name: str) -> ProviderAccess:
@@ -195,7 +196,7 @@ def make_state(app: Flask, datastore: ConnectionDatastore) -> SocialState:
     transport = Transport(
         timeout=settings.http_timeout, deadline=settings.http_deadline, max_bytes=settings.http_max_bytes
     )
-    secrets = [app.secret_key, *(app.config.get("SECRET_KEY_FALLBACKS") or ())]
+    secrets = [app.config.get("SECRET_KEY"), *(app.config.get("SECRET_KEY_FALLBACKS") or ())]
     return SocialState(
         settings=settings,
         providers=providers,
@@ -211,4 +212,15 @@ def _warn_of_forged_hosts(app: Flask, settings: Settings) -> None:
     if not app.debug and not app.testing and settings.app_url is None and not app.config.get("TRUSTED_HOSTS"):
         app.logger.warning(
             "Flask-Social builds callback addresses from the Host header: set SOCIAL_APP_URL or TRUSTED_HOSTS."
+        )
+
+
+def _warn_of_missing_columns(app: Flask, store: ConnectionDatastore) -> None:
+    missing = [column for column in COLUMNS if column not in store.columns]
+    if missing:
+        app.logger.warning(
+            "The connection model has no %s. Its tokens are stored as plain text, tokens too long for their column are"
+            " dropped, and without a unique key two logins at once may make two rows. See \"Datastores\" in the"
+            " documentation of Flask-Social for a ready model and the migration.",
+            ", ".join(missing),
         )

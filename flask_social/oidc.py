@@ -135,15 +135,13 @@ def verify_id_token(
         raise IdTokenInvalid("The provider's answer holds no ID token.")
     algorithms = allowed_algorithms(algorithms, server.id_token_algs)
     keys = documents.keys.get(server.jwks.url, now) if server.jwks else ()
-    while True:
-        if keys is None and server.jwks is not None:
-            keys = documents.keys.put(server.jwks.url, read_keys((yield keys_request(server.jwks))), now)
-        signed = verify(id_token, keys or (), algorithms=algorithms, secret=secret)
-        if signed is not None:
-            return signed
-        if server.jwks is None or not documents.keys.may_refetch(server.jwks.url, now):
-            raise IdTokenInvalid("The ID token's signature fits none of the provider's keys.")
-        keys = None
+    signed = verify(id_token, keys or (), algorithms=algorithms, secret=secret)
+    if signed is None and server.jwks and (keys is None or documents.keys.may_refetch(server.jwks.url, now)):
+        keys = documents.keys.put(server.jwks.url, read_keys((yield keys_request(server.jwks))), now)
+        signed = verify(id_token, keys, algorithms=algorithms, secret=secret)
+    if signed is None:
+        raise IdTokenInvalid("The ID token's signature fits none of the provider's keys.")
+    return signed
 
 
 # The ID token -------------------------------------------------------------------------------------------------

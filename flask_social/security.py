@@ -26,10 +26,13 @@ from flask_security import (
 )
 from flask_security.confirmable import requires_confirmation
 
+from .errors import ConfigurationError
 from .state import current_config, current_session_interface, current_state, extension
 from .values import ConnectionKey
 
-__all__ = ["anonymous_user_required", "get_url"]
+__all__ = ["get_url"]
+
+View = t.TypeVar("View", bound=cabc.Callable[..., ResponseReturnValue])
 
 #: Names without a promise, on the ``Security`` object, which the second factor and JSON answers need.
 RELIES_ON = (
@@ -60,6 +63,7 @@ class Pending(t.NamedTuple):
 
 def user() -> t.Any | None:
     """The current user, or ``None`` when nobody is logged in."""
+    _security()
     found = current_user._get_current_object() if current_user else None
     return found if found is not None and found.is_authenticated else None
 
@@ -102,6 +106,12 @@ def json(payload: dict[str, t.Any], status: int = 200) -> ResponseReturnValue:
 def unauthenticated() -> ResponseReturnValue:
     """Flask-Security's answer to a caller without a session login."""
     return t.cast(ResponseReturnValue, _security()._unauthn_handler(["session"]))
+
+
+def anonymous_only(view: View) -> View:
+    """The view with Flask-Security's answer to somebody who is logged in already."""
+    _security()
+    return t.cast("View", anonymous_user_required(view))
 
 
 def answer_as_html() -> None:
@@ -223,4 +233,7 @@ def other_ways_in(of: t.Any) -> list[str]:
 
 
 def _security() -> t.Any:
-    return extension("security")
+    security = extension("security")
+    if security is None:
+        raise ConfigurationError("Security", "initialise Flask-Security on this application, before Social.")
+    return security

@@ -9,8 +9,8 @@ import typing as t
 from flask import Flask, current_app, has_app_context
 
 from .datastores.base import ConnectionDatastore
-from .errors import ConfigurationError
 from .documents import Documents
+from .errors import ConfigurationError
 from .providers.base import Provider
 from .settings import Settings
 from .values import Request, Response

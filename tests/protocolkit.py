@@ -11,7 +11,7 @@ import json
 import typing as t
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from joserfc import jwt
+from joserfc import jws
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 
 from flask_social.oidc import Documents, half_hash
@@ -106,9 +106,13 @@ def log_in(
 # Keys and ID tokens -------------------------------------------------------------------------------------------
 
 
-@functools.cache
 def key(kind: str = "RSA", name: str = "one") -> Key:
     """A private key that lives as long as the test run; the same for the same name."""
+    return _key(kind, name)
+
+
+@functools.cache
+def _key(kind: str, name: str) -> Key:
     makers: dict[str, cabc.Callable[[], Key]] = {
         "RSA": lambda: RSAKey.generate_key(2048),
         "P-256": lambda: ECKey.generate_key("P-256"),
@@ -144,7 +148,8 @@ def id_token(
     payload: cabc.Mapping[str, t.Any], algorithm: str = "RS256", signer: Key | None = None, **header: t.Any
 ) -> str:
     """An ID token signed by joserfc."""
-    return jwt.encode({"alg": algorithm, **header}, dict(payload), signer or key(), algorithms=[algorithm])
+    content = json.dumps(payload).encode()
+    return jws.serialize_compact({"alg": algorithm, **header}, content, signer or key(), algorithms=[algorithm])
 
 
 def forged(header: t.Any, payload: t.Any, signature: bytes = b"") -> str:

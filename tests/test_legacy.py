@@ -97,7 +97,7 @@ def acme(social_provider: t.Any) -> t.Iterator[types.ModuleType]:
 
 
 @pytest.fixture
-def app(social_provider: t.Any, acme: t.Any, recwarn: pytest.WarningsRecorder) -> Flask:
+def app(social_provider: t.Any, acme: t.Any) -> Flask:
     """The application of the 1.x documentation: nine columns, a register page after a failed login."""
     app = Flask("tests.legacy")
     app.config.update(CONFIG)
@@ -265,6 +265,16 @@ def test_a_module_without_the_contract(social_provider: t.Any, acme: t.Any, miss
 
     with pytest.raises(ConfigurationError, match=f"no '{missing}'"):
         Social(app, MemoryConnectionDatastore())
+
+
+def test_the_nine_columns_are_warned_of_once(
+    caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest
+) -> None:
+    with caplog.at_level("WARNING"):
+        request.getfixturevalue("app")
+    (line,) = [record.getMessage() for record in caplog.records if "has no" in record.getMessage()]
+    assert "refresh_token" in line
+    assert "plain text" in line
 
 
 def test_the_old_begin_is_a_post(app: Flask) -> None:

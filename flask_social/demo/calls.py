@@ -21,7 +21,7 @@ def facebook(social: Social) -> t.Any:
 
 
 def google(social: Social) -> t.Any:
-    api = social.google.get_api()  # googleapiclient, "oauth2 v2" unless told otherwise
+    api = social.google.get_api()  # googleapiclient, "oauth2" "v2"
     return api.userinfo().get().execute()
 
 

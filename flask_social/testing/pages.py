@@ -32,14 +32,16 @@ background:none;padding:.6rem .75rem;color:inherit}
 .plain:hover{background:#f3f6fa}
 footer{border-top:1px solid #e4e9ef;padding:.8rem 1.5rem;font-size:.82rem;color:#5a6676}
 ul{margin:.3rem 0 0;padding-left:1.1rem}
-@media (prefers-color-scheme:dark){body{background:#11161d;color:#e6ebf2}main{background:#1a212b;box-shadow:none}
+@media (prefers-color-scheme:dark){body{background:#11161d;color:#e6ebf2}
+main{background:#1a212b;box-shadow:0 0 0 1px #2f3a48}
 p,.person small,footer{color:#a3afbf}.person:hover,.plain:hover{background:#232c38;border-color:#33404f}
 .plain{background:none;color:inherit;border-color:#3c4958}footer{border-color:#2a3441}}
 """
 
 _LAYOUT = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex"><title>{{ title }}</title><style>{{ style|safe }}</style></head>
+<meta name="robots" content="noindex"><link rel="icon" href="data:,">\
+<title>{{ title }}</title><style>{{ style|safe }}</style></head>
 <body style="--brand:{{ colour }}"><main>{% block main %}{% endblock %}</main></body></html>"""
 
 _LOGIN = """{% extends "layout" %}{% block main %}
@@ -76,7 +78,7 @@ _pages = jinja2.Environment(
 )
 
 #: No script and nothing from elsewhere. Where the form may lead is left open: the answer is a redirect to the app.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src *; frame-ancestors 'none'; base-uri 'none'"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src * data:; frame-ancestors 'none'; base-uri 'none'"
 
 
 def page(

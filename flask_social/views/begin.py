@@ -25,9 +25,7 @@ def login(state: SocialState, provider_id: str) -> ResponseReturnValue:
     provider = answers.provider_or_404(state, provider_id)
     if code := guard.refusal(state.settings):
         return answers.refuse_request(state, code, provider.name)
-    start = security.anonymous_user_required(_start)
-    answer: ResponseReturnValue = start(state, provider, "login")
-    return answer
+    return security.anonymous_only(_start)(state, provider, "login")
 
 
 def connect(state: SocialState, provider_id: str) -> ResponseReturnValue:

@@ -31,8 +31,8 @@ class Pages:
         return self._state.resolve(provider_id)
 
     def provider_of(self, connection: t.Any) -> Provider | None:
-        """The provider of a connection, or ``None`` when it is switched off."""
-        return self._state.resolve(connection.provider_id)
+        """The provider of a connection, or ``None`` when there is no connection or its provider is switched off."""
+        return self._state.resolve(connection.provider_id) if connection else None
 
     def connections(self) -> cabc.Sequence[t.Any]:
         """The current user's connections by rank; empty when nobody is logged in."""
@@ -46,7 +46,12 @@ class Pages:
     def can_disconnect(self, connection: t.Any) -> bool:
         """Whether the current user could still log in without this connection."""
         user = security.user()
-        return user is not None and can_disconnect(self._state, user, self.connections(), [connection])
+        if user is None:
+            return False
+        # A user with a password needs no look at the other connections.
+        return bool(security.other_ways_in(user)) or can_disconnect(
+            self._state, user, self.connections(), [connection]
+        )
 
     def can_verify(self) -> list[Provider]:
         """The providers through which the current user can prove to be present."""

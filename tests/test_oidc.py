@@ -1,0 +1,372 @@
+"""OpenID Connect: discovery, the claims of an ID token, UserInfo, and what is kept."""
+
+from __future__ import annotations
+
+import dataclasses as dc
+import datetime as dt
+import threading
+import typing as t
+
+import pytest
+
+from flask_social import jws, oidc
+from flask_social.documents import MAX_DOCUMENTS, Shelf
+from flask_social.errors import AnswerInvalid, IdTokenInvalid, ProviderRefused, ProviderUnavailable
+from flask_social.oauth2 import Endpoint, Server
+from flask_social.oidc import Documents
+from flask_social.values import Response
+
+from .protocolkit import BAD_SUBJECTS, ISSUER, NOW, SECONDS, answer, claims, discovery, id_token, jwk, key, step
+
+# Discovery
+
+
+@pytest.mark.parametrize("issuer", [ISSUER, ISSUER + "/", ISSUER + "/realms/a"])
+def test_discovery(issuer: str) -> None:
+    request = oidc.discovery_request(issuer)
+    assert request.url == issuer.rstrip("/") + "/.well-known/openid-configuration"
+    assert request.configured
+    server = oidc.read_discovery(
+        answer(
+            discovery(
+                issuer,
+                token_endpoint_auth_methods_supported=["client_secret_post", 5],
+                authorization_response_iss_parameter_supported=True,
+                revocation_endpoint=f"{ISSUER}/revoke",
+            )
+        ),
+        issuer,
+    )
+    assert server == Server(
+        issuer=issuer,
+        authorize=Endpoint(f"{issuer}/authorize", configured=False),
+        token=Endpoint(f"{issuer}/token", configured=False),
+        userinfo=Endpoint(f"{issuer}/userinfo", configured=False),
+        revocation=Endpoint(f"{ISSUER}/revoke", configured=False),
+        jwks=Endpoint(f"{issuer}/keys", configured=False),
+        auth_methods=("client_secret_post",),
+        id_token_algs=("RS256",),
+        iss_in_callback=True,
+    )
+    assert server.jwks is not None
+    assert not oidc.keys_request(server.jwks).configured
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"issuer": None}, {"issuer": ISSUER + "/"}, {"issuer": "https://evil.example"}, {"issuer": [ISSUER]}),
+        {"token_endpoint": "http://sso.example/token"},
+        {"token_endpoint": "http://127.0.0.1/token"},
+        {"token_endpoint": "/token"},
+        {"token_endpoint": "https:///token"},
+        {"token_endpoint": "https://[bad"},
+        {"token_endpoint": "https://sso.example:99999/"},
+        {"token_endpoint": "https://user:pw@sso.example/token"},
+        {"token_endpoint": "https://sso.example/token#x"},
+        {"token_endpoint": "https://sso.example/to ken"},
+        {"token_endpoint": "https://sso.example/\r\nHost: x"},
+        {"token_endpoint": "https://sso.example/\ud800"},
+        {"token_endpoint": 5},
+        {"token_endpoint": [f"{ISSUER}/token"]},
+        {"token_endpoint": ""},
+        {"authorization_endpoint": "javascript:alert(1)"},
+        {"jwks_uri": "file:///etc/passwd"},
+        {"userinfo_endpoint": "ftp://sso.example/"},
+        {"revocation_endpoint": {}},
+    ],
+)
+def test_discovery_documents_that_are_refused(changes: dict[str, t.Any]) -> None:
+    with pytest.raises(AnswerInvalid):
+        oidc.read_discovery(answer({**discovery(), **changes}), ISSUER)
+
+
+@pytest.mark.parametrize(
+    ("response", "error"),
+    [
+        (answer([discovery()]), AnswerInvalid),
+        (Response(200, {"content-type": "text/html"}, b"<html>"), AnswerInvalid),
+        (answer({"error": "no"}, 404), ProviderRefused),
+        (Response(301, {"location": "https://evil.example"}), ProviderRefused),
+        (Response(500), ProviderUnavailable),
+    ],
+)
+def test_no_discovery_document(response: Response, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        oidc.read_discovery(response, ISSUER)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "local"),
+    [
+        *(("http://127.0.0.1:5000/oidc", True), ("https://localhost", True), ("http://[::1]:8080", True)),
+        *(("http://sso.localhost", True), ("http://127.8.9.1", True), ("http://10.0.0.1", False)),
+        *(("https://localhost.evil.example", False), ("https://sso.example", False)),
+    ],
+)
+def test_loopback_issuers_may_be_plain(issuer: str, local: bool) -> None:
+    assert oidc.is_loopback(issuer) is local
+    document = discovery(issuer, token_endpoint="http://127.0.0.1/token")
+    if not local:
+        with pytest.raises(AnswerInvalid):
+            oidc.read_discovery(answer(document), issuer)
+        return
+    server = oidc.read_discovery(answer(document), issuer)
+    assert server.token == Endpoint("http://127.0.0.1/token", configured=True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "announced", "allowed"),
+    [
+        (jws.PUBLIC_ALGORITHMS, None, set(jws.PUBLIC_ALGORITHMS)),
+        (jws.PUBLIC_ALGORITHMS, (), {"RS256"}),
+        (jws.PUBLIC_ALGORITHMS, ("ES256", "HS256", "none"), {"RS256", "ES256"}),
+        (("ES256",), ("RS256",), set()),
+        (("RS256", "HS256"), ("HS256",), {"RS256", "HS256"}),
+        (("RS256", "HS256"), ("RS256",), {"RS256"}),
+        (("none", "RS256"), ("none",), {"RS256"}),
+    ],
+)
+def test_allowed_algorithms(wanted: tuple[str, ...], announced: tuple[str, ...] | None, allowed: set[str]) -> None:
+    assert oidc.allowed_algorithms(wanted, announced) == allowed
+
+
+# The signature, with keys that are kept
+
+SERVER = oidc.read_discovery(answer(discovery()), ISSUER)
+ROTATED = answer({"keys": [jwk("RSA", "two", kid="2")]})
+KEYS = answer({"keys": [jwk(kid="1")]})
+
+
+def verify(
+    token: str | None, documents: Documents, *answers: Response, after: float = 0, server: Server = SERVER
+) -> list[str]:
+    flow = oidc.verify_id_token(
+        token, documents, server, NOW + dt.timedelta(seconds=after), algorithms=jws.PUBLIC_ALGORITHMS, secret=None
+    )
+    return [request.url for request in step(flow, *answers)[0]]
+
+
+def test_keys_are_fetched_once_an_hour() -> None:
+    documents, token = Documents(), id_token(claims(), kid="1")
+    assert verify(token, documents, KEYS) == [f"{ISSUER}/keys"]
+    assert verify(token, documents, after=3599) == []
+    assert verify(token, documents, KEYS, after=3600) == [f"{ISSUER}/keys"]
+
+
+@pytest.mark.parametrize("header", [{"kid": "2"}, {"kid": "1"}, {}])
+def test_rotated_keys_are_fetched_at_once(header: dict[str, str]) -> None:
+    documents = Documents()
+    old, new = id_token(claims(), kid="1"), id_token(claims(), signer=key("RSA", "two"), **header)
+    rotated = answer({"keys": [jwk("RSA", "two", **header)]})
+    verify(old, documents, KEYS)
+    assert verify(new, documents, rotated, after=1) == [f"{ISSUER}/keys"]
+    assert verify(new, documents, after=2) == []
+    with pytest.raises(IdTokenInvalid):  # the cool-down
+        verify(old, documents, after=30)
+    assert verify(old, documents, KEYS, after=31) == [f"{ISSUER}/keys"]
+
+
+def test_a_failed_refetch_cools_down_as_well() -> None:
+    documents = Documents()
+    verify(id_token(claims(), kid="1"), documents, KEYS)
+    unknown = id_token(claims(), kid="2")
+    with pytest.raises(ProviderUnavailable):
+        verify(unknown, documents, Response(503), after=60)
+    with pytest.raises(IdTokenInvalid):
+        verify(unknown, documents, after=61)
+    with pytest.raises(IdTokenInvalid):
+        verify(unknown, documents, ROTATED, after=91)
+    assert verify(id_token(claims(), signer=key("RSA", "two"), kid="2"), documents, after=92) == []
+
+
+def test_fresh_keys_are_not_fetched_twice_in_one_visit() -> None:
+    with pytest.raises(IdTokenInvalid):
+        verify(id_token(claims(), kid="9"), Documents(), KEYS)
+
+
+def test_no_id_token_and_no_keys() -> None:
+    with pytest.raises(IdTokenInvalid, match="no ID token"):
+        verify(None, Documents())
+    with pytest.raises(IdTokenInvalid):
+        verify(id_token(claims()), Documents(), server=dc.replace(SERVER, jwks=None))
+
+
+def test_discovery_is_kept_by_issuer() -> None:
+    documents = Documents()
+    assert len(step(oidc.discover(documents, ISSUER, NOW), answer(discovery()))[0]) == 1
+    assert step(oidc.discover(documents, ISSUER, NOW)) == ([], SERVER)
+    # The same address, but another issuer: what was read for one says nothing about the other.
+    with pytest.raises(AnswerInvalid):
+        step(oidc.discover(documents, ISSUER + "/", NOW), answer(discovery()))
+    later = NOW + dt.timedelta(hours=1)
+    assert len(step(oidc.discover(documents, ISSUER, later), answer(discovery()))[0]) == 1
+
+
+# The claims
+
+
+def check(changes: dict[str, t.Any], *, token_alg: str = "RS256", **options: t.Any) -> oidc.Identity:
+    signed = jws.verify(
+        id_token(claims(**{"nonce": "n", **changes}), token_alg),
+        jws.read_keys(answer({"keys": [jwk()]})),
+        algorithms=[token_alg],
+    )
+    assert signed is not None
+    given = {"issuer": ISSUER, "client_id": "app", "nonce": "n", "access_token": "at", "now": NOW, **options}
+    return oidc.read_id_token(signed, **given)
+
+
+def test_good_claims() -> None:
+    identity = check({"auth_time": SECONDS - 5})
+    assert (identity.issuer, identity.subject, identity.auth_time) == (ISSUER, "ada-1", SECONDS - 5)
+    assert "ada@" not in repr(identity)
+
+
+@pytest.mark.parametrize(
+    ("changes", "options"),
+    [
+        ({"iss": "sso.example"}, {"issuer_aliases": ("sso.example",)}),
+        ({"aud": ["app"]}, {}),
+        ({"aud": ["other", "app"], "azp": "app"}, {}),
+        ({"azp": "app"}, {}),
+        ({"exp": SECONDS - 59}, {}),
+        ({"exp": SECONDS + 0.5}, {}),
+        ({"iat": SECONDS + 60}, {}),
+        ({"iat": SECONDS - 10**8}, {}),
+        ({"nbf": SECONDS + 60}, {}),
+        ({"nonce": None}, {"nonce": None}),
+        ({"nonce": "other"}, {"nonce": None}),
+        ({"at_hash": oidc.half_hash("at", "RS256")}, {}),
+        ({"at_hash": "wrong"}, {"access_token": None}),
+        ({"sub": 5}, {}),
+        ({"auth_time": SECONDS}, {"authenticated_after": SECONDS}),
+        ({"auth_time": SECONDS - 60}, {"authenticated_after": SECONDS}),
+    ],
+)
+def test_claims_that_hold(changes: dict[str, t.Any], options: dict[str, t.Any]) -> None:
+    assert check(changes, **options).issuer == ISSUER
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        *(({"iss": value}, "iss") for value in (None, "", ISSUER + "/", "https://evil.example", [ISSUER], 5)),
+        *(({"aud": value}, "aud") for value in (None, "", [], "other", ["other"], {"app": 1}, True, ["app", 5])),
+        *(({"azp": value}, "azp") for value in ("other", "", 5, ["app"])),
+        ({"aud": ["app", "other"]}, "azp"),
+        ({"aud": ["app", "other"], "azp": "other"}, "azp"),
+        *(
+            ({"exp": value}, "exp")
+            for value in (None, 0, SECONDS - 60, "9999999999", True, [], 10**13, -5, float("inf"))
+        ),
+        *(({"iat": value}, "iat") for value in (None, SECONDS + 61, "1", False, float("nan"))),
+        *(({"nbf": value}, "nbf") for value in (SECONDS + 61, "1", [])),
+        *(({"nonce": value}, "nonce") for value in (None, "", "m", "N", 5, ["n"], "\ud800", "n\0")),
+        *(({"at_hash": value}, "at_hash") for value in ("", "x", 5, oidc.half_hash("other", "RS256"))),
+        *(({"auth_time": value}, "auth_time") for value in ("1", True, [], 10**13)),
+        *(({"sub": value}, "sub") for value in BAD_SUBJECTS),
+    ],
+)
+def test_claims_that_do_not_hold(changes: dict[str, t.Any], named: str) -> None:
+    with pytest.raises(IdTokenInvalid, match=rf"\({named}\)"):
+        check(changes)
+
+
+@pytest.mark.parametrize("auth_time", [None, SECONDS - 61, 0])
+def test_authentication_that_is_too_old(auth_time: int | None) -> None:
+    with pytest.raises(IdTokenInvalid, match="auth_time"):
+        check({"auth_time": auth_time}, authenticated_after=SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "size"), [("RS256", 16), ("ES384", 24), ("PS512", 32), ("EdDSA", 32), ("Ed25519", 32), ("HS256", 16)]
+)
+def test_half_hashes(algorithm: str, size: int) -> None:
+    assert len(oidc.half_hash("token", algorithm)) == -(-size * 4 // 3)
+
+
+def test_half_hash_of_the_specification() -> None:
+    """OpenID Connect Core 1.0 appendix A.3."""
+    assert oidc.half_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y", "RS256") == "77QmUPtjPfzWtF2AnpK9RQ"
+
+
+# UserInfo
+
+
+def test_signed_claims_win() -> None:
+    identity = check({"email": None, "email_verified": None, "name": "Ada"})
+    merged = oidc.merge_userinfo(
+        identity, {"sub": "ada-1", "name": "Eve", "email": "a@example.com", "email_verified": True, "iss": "x"}
+    )
+    assert (merged["name"], merged["email"], merged["email_verified"], merged["iss"]) == (
+        "Ada",
+        "a@example.com",
+        True,
+        ISSUER,
+    )
+
+
+@pytest.mark.parametrize(
+    ("signed", "given", "verified"),
+    [
+        (("a@x.example", None), ("a@x.example", True), True),
+        (("a@x.example", None), ("b@x.example", True), None),
+        (("a@x.example", None), (None, True), None),
+        (("a@x.example", False), ("a@x.example", True), False),
+        ((None, True), ("b@x.example", False), False),
+        ((None, True), ("b@x.example", None), None),
+    ],
+)
+def test_verified_speaks_of_one_address(signed: t.Any, given: t.Any, verified: bool | None) -> None:
+    identity = check({"email": signed[0], "email_verified": signed[1]})
+    userinfo = {"sub": "ada-1", "email": given[0], "email_verified": given[1]}
+    merged = oidc.merge_userinfo(identity, {name: value for name, value in userinfo.items() if value is not None})
+    assert merged.get("email_verified") is verified
+
+
+@pytest.mark.parametrize("sub", ["eve", "ADA-1", "ada-1 ", *BAD_SUBJECTS])
+def test_userinfo_of_somebody_else(sub: t.Any) -> None:
+    with pytest.raises(IdTokenInvalid, match="sub"):
+        oidc.merge_userinfo(check({}), {"sub": sub})
+    with pytest.raises(IdTokenInvalid, match="sub"):
+        oidc.merge_userinfo(check({}), {"name": "Ada"})
+
+
+# What is kept
+
+
+def test_a_shelf_is_bounded() -> None:
+    shelf: Shelf[int] = Shelf()
+    for number in range(MAX_DOCUMENTS + 5):
+        shelf.put(str(number), number, NOW)
+    assert [shelf.get(str(number), NOW) for number in (0, 4, 5)] == [None, None, 5]
+    for number in range(MAX_DOCUMENTS + 5):
+        assert shelf.may_refetch(f"asked-{number}", NOW)
+
+
+def test_a_clock_that_went_back_keeps_nothing_for_ever() -> None:
+    shelf: Shelf[int] = Shelf()
+    shelf.put("a", 1, NOW)
+    assert shelf.may_refetch("a", NOW)
+    before = NOW - dt.timedelta(days=1)
+    assert shelf.get("a", before) is None
+    assert shelf.may_refetch("a", before)
+
+
+def test_many_threads_refetch_once() -> None:
+    shelf: Shelf[int] = Shelf()
+    shelf.put("a", 1, NOW)
+    later, said = NOW + dt.timedelta(minutes=1), []
+    gate = threading.Barrier(8)
+
+    def ask() -> None:
+        gate.wait()
+        said.append(shelf.may_refetch("a", later))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(said) == [False] * 7 + [True]
