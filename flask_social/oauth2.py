@@ -75,6 +75,12 @@ def add_query(url: str, params: cabc.Iterable[tuple[str, str]]) -> str:
     return parts._replace(query=urlencode([*kept, *params], quote_via=quote)).geturl()
 
 
+def origin(url: str) -> tuple[str, str]:
+    """Scheme and host of an address, with its port (RFC 6454 section 4)."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
+
+
 def code_challenge(verifier: str) -> str:
     """The S256 challenge of a PKCE verifier (RFC 7636 section 4.2)."""
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode("ascii")).digest()).rstrip(b"=").decode("ascii")

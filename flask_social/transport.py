@@ -119,7 +119,7 @@ class Transport:
 
     def _pool(self, request: Request) -> urllib3.PoolManager:
         scheme, host, public = _checked(request)
-        proxy = None if urllib.request.proxy_bypass(host) else urllib.request.getproxies().get(scheme)
+        proxy = _proxy(scheme, host)
         key = (proxy, public)
         with self._lock:
             if key not in self._pools:
@@ -147,6 +147,12 @@ def _make_pool(proxy: str | None, *, public: bool) -> urllib3.PoolManager:
     # Behind a proxy, the proxy resolves the name.
     pool.pool_classes_by_scheme = {"http": _Pool, "https": _PublicTLSPool if public and not proxy else _TLSPool}
     return pool
+
+
+@functools.lru_cache(256)
+def _proxy(scheme: str, host: str) -> str | None:
+    """The proxy that the environment names for a host; each look walks the whole environment, so it is kept."""
+    return None if urllib.request.proxy_bypass(host) else urllib.request.getproxies().get(scheme)
 
 
 @functools.cache

@@ -13,6 +13,7 @@ import dataclasses as dc
 import datetime as dt
 import hashlib
 import json
+import re
 import typing as t
 from urllib.parse import urlsplit
 
@@ -177,6 +178,8 @@ def _refuse_constant(name: str) -> t.NoReturn:
 
 T = t.TypeVar("T")
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
 #: A flow yields requests, is sent their responses, and returns a value. It does no I/O of its own.
 Flow: t.TypeAlias = cabc.Generator[Request, Response, T]
 
@@ -247,4 +250,4 @@ def is_plain_text(value: str) -> bool:
         value.encode("utf-8")
     except UnicodeEncodeError:
         return False
-    return not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 for char in value)
+    return _CONTROL.search(value) is None

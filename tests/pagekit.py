@@ -1,9 +1,47 @@
-"""A page as a test reads it: its forms, buttons and images."""
+"""An application with providers that are never asked, and a page as a test reads it."""
 
 from __future__ import annotations
 
 import dataclasses as dc
+import datetime as dt
+import pathlib
+import typing as t
 from html.parser import HTMLParser
+
+import flask_social
+
+from .appkit import Kit, make_kit
+
+PACKAGE = pathlib.Path(flask_social.__file__).parent
+KEYS = {"consumer_key": "key", "consumer_secret": "secret"}
+PROVIDERS: dict[str, dict[str, str]] = {
+    "twitter": KEYS,
+    "x": KEYS,
+    "facebook": KEYS,
+    "google": KEYS,
+    "foursquare": KEYS,
+    "oidc": {**KEYS, "issuer": "https://sso.example", "name": "Example Corp"},
+}
+#: What the providers above are called, in their order.
+NAMES = ["Twitter", "X", "Facebook", "Google", "Foursquare", "Example Corp"]
+
+
+def make_page_kit(**config: t.Any) -> Kit:
+    """An application with one user and the providers above."""
+    made = make_kit(PROVIDERS, **config)
+    made.add_user()
+    return made
+
+
+def connect(kit: Kit, provider_id: str = "google", subject: str = "1", **values: t.Any) -> None:
+    """Writes a connection of the first user."""
+    values = {"display_name": "Ada Lovelace", "created_at": dt.datetime(2026, 11, 21, tzinfo=dt.UTC)} | values
+    with kit.app.app_context():
+        row = kit.Connection(user_id=1, provider_id=provider_id, provider_user_id=subject)
+        for name, value in values.items():
+            setattr(row, name, value)
+        kit.db.session.add(row)
+        kit.db.session.commit()
 
 
 @dc.dataclass

@@ -7,36 +7,34 @@ import inspect
 import textwrap
 import typing as t
 
-from ..core import Social
 
-
-def twitter(social: Social) -> t.Any:
+def twitter(social: t.Any) -> t.Any:
     api = social.twitter.get_api()  # tweepy.Client
     return api.get_me(user_fields=["created_at", "description", "public_metrics"]).data.data
 
 
-def facebook(social: Social) -> t.Any:
+def facebook(social: t.Any) -> t.Any:
     api = social.facebook.get_api()  # facebook.GraphAPI
     return api.get_object("me", fields="id,name,email,picture")
 
 
-def google(social: Social) -> t.Any:
+def google(social: t.Any) -> t.Any:
     api = social.google.get_api()  # googleapiclient, "oauth2" "v2"
     return api.userinfo().get().execute()
 
 
-def foursquare(social: Social) -> t.Any:
+def foursquare(social: t.Any) -> t.Any:
     api = social.foursquare.get_api()  # foursquare.Foursquare
     return api.users()
 
 
-def oidc(social: Social) -> t.Any:
+def oidc(social: t.Any) -> t.Any:
     api = social.oidc.get_session()  # requests.Session with the token in it
     return api.get("userinfo").json()
 
 
 #: The calls by provider id.
-CALLS: dict[str, cabc.Callable[[Social], t.Any]] = {
+CALLS: dict[str, cabc.Callable[[t.Any], t.Any]] = {
     call.__name__: call for call in (twitter, facebook, google, foursquare, oidc)
 }
 

@@ -50,7 +50,7 @@ class User(Model, UserMixin):
     password: Mapped[str | None]
     active: Mapped[bool]
     fs_uniquifier: Mapped[str] = mapped_column(unique=True)
-    roles: Mapped[list[Role]] = relationship(secondary=roles_users)
+    roles: Mapped[list[Role]] = relationship(secondary=roles_users)  # type: ignore[assignment]  # a plain list there
 
 
 class Connection(Model, SQLAlchemyConnectionMixin):

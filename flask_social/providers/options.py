@@ -42,11 +42,15 @@ def _text(name: str, value: object) -> str:
 
 
 def _url(name: str, value: object) -> str:
-    parts = urlsplit(_text(name, value))
-    usable = parts.hostname and parts.port != 0 and not parts.fragment and str(value).isascii()
-    if parts.scheme not in ("http", "https") or not usable:
+    text = _text(name, value)
+    try:
+        parts = urlsplit(text)
+        usable = parts.hostname and parts.port != 0 and not parts.fragment and text.isascii()
+    except ValueError:
+        usable = False
+    if not usable or parts.scheme not in ("http", "https"):
         raise ValueError(f"{name!r} must be an absolute http or https address")
-    return str(value)
+    return text
 
 
 def _flag(name: str, value: object) -> bool:

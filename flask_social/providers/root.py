@@ -14,7 +14,7 @@ import typing as t
 
 from ..answers import email_address, flag, plain_text, read_object, web_url
 from ..errors import AnswerInvalid, ProviderRefused
-from ..oauth2 import add_query
+from ..oauth2 import add_query, origin
 from ..oidc import Documents
 from ..values import Attempt, Client, EmailTrust, Flow, Intent, Profile, Request, Token, subject
 from ..vault import Vault
@@ -22,6 +22,9 @@ from .options import COMMON, TRUST, read_option
 
 #: What a provider written elsewhere cannot replace: the order of the checks, and the checks.
 SEALED = ("start", "finish", "read_profile", "attempt_param", "can_verify", "_start", "_finish", "_identify")
+
+#: The addresses that a preset or the settings give.
+OWN_ADDRESSES = ("api_base_url", "userinfo_url", "access_token_url", "issuer")
 
 #: Where the originals stand.
 _HOME = (__name__, __name__.replace("root", "base"))
@@ -217,8 +220,13 @@ class Provider:
         return add_query(url, {**self.profile_params, **params}.items())
 
     def get(self, context: Context, url: str, token: Token) -> Flow[dict[str, t.Any]]:
-        """Asks the provider's API for a JSON object."""
-        return read_object((yield self.api_request(context, "GET", url, token)))
+        """Asks the provider's API for a JSON object.
+
+        An address outside the origins of the provider's own must be public and https: an answer may have named it.
+        """
+        request = self.api_request(context, "GET", url, token)
+        own = {origin(written) for name in OWN_ADDRESSES if (written := getattr(self, name))}
+        return read_object((yield dc.replace(request, configured=origin(url) in own)))
 
     def api_request(self, context: Context, method: str, url: str, token: Token) -> Request:
         """A request to the provider's API, made with a token."""

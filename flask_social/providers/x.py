@@ -23,7 +23,7 @@ class XProvider(OAuth2Provider):
     token_type_optional = False
     revoke_url = "https://api.x.com/2/oauth2/revoke"
     email_trust: EmailTrust = "verified"
-    client = "flask_social.clients.x"
+    client = "flask_social.clients.twitter"
     console_url = "https://developer.x.com/en/portal/dashboard"
     docs_url = "https://docs.x.com/fundamentals/authentication/oauth-2-0/authorization-code"
     checked_on = "2026-11"

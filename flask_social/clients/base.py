@@ -1,0 +1,78 @@
+"""What every API client is made from, and the filter that keeps tokens out of the client libraries' logs."""
+
+from __future__ import annotations
+
+import dataclasses as dc
+import logging
+import re
+
+from ..providers.base import Provider
+from ..values import ConnectionKey, Token
+
+
+@dc.dataclass(frozen=True, slots=True)
+class ApiContext:
+    """One connection, ready for calls.
+
+    :param token: opened and live.
+    :param key: whose token it is.
+    :param timeout: seconds to wait for a connection, and for each piece of an answer.
+    """
+
+    provider: Provider
+    token: Token
+    key: ConnectionKey
+    timeout: tuple[float, float]
+
+
+#: The loggers to which the libraries below us write addresses, headers and bodies. Logging filters are not
+#: inherited, so each is named.
+LOGGERS = (
+    "foursquare",
+    "google_auth_httplib2",
+    "googleapiclient.http",
+    "googleapiclient.model",
+    "oauthlib.oauth1.rfc5849",
+    "requests_oauthlib.oauth1_auth",
+    "tweepy.api",
+    "tweepy.client",
+    "urllib3.connectionpool",
+)
+
+_SECRET_NAMES = (
+    "access_token|appsecret_proof|client_secret|fb_exchange_token|id_token|input_token|oauth_signature|oauth_token|"
+    "oauth_token_secret|refresh_token|resource_owner_key|resource_owner_secret"
+)
+_PAIR = re.compile(
+    # A name and what joins it to its value: in a query, a header, JSON, a Python literal or a signature base string.
+    rf"""((?:{_SECRET_NAMES})\\?["']?\s*(?:[=:,]|%(?:25)*3D)\s*(?:b?\\?["'])?)"""
+    r"""(?:(?!%(?:25)*26)[^\s"'&,;)}\]\\<>])+""",
+    re.IGNORECASE,
+)
+_HEADER = re.compile(r"""((?:authorization\W{1,4}(?:b\W)?\w+|\bbearer)\s+)[^\s"',]+""", re.IGNORECASE)
+
+
+def redact(text: str) -> str:
+    """The text with the values of tokens, secrets and ``Authorization`` headers replaced by ``***``.
+
+    They are known by the names they go by; a token that stands there alone is not recognised.
+    """
+    return _HEADER.sub(r"\1***", _PAIR.sub(r"\1***", text))
+
+
+class RedactingFilter(logging.Filter):
+    """Lets every record pass, without the secrets of its message."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Replaces the message by its redacted form; ``args`` are folded into it."""
+        record.msg, record.args = redact(record.getMessage()), None
+        return True
+
+
+_FILTER = RedactingFilter()
+
+
+def install_filters() -> None:
+    """Puts the filter on the loggers of :data:`LOGGERS`. Doing it again changes nothing."""
+    for name in LOGGERS:
+        logging.getLogger(name).addFilter(_FILTER)

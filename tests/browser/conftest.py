@@ -1,0 +1,86 @@
+"""A real Chromium, and the demonstration to walk through."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import os
+import shutil
+import typing as t
+
+import pytest
+
+from flask_social.demo import Demo
+
+if t.TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def missing(what: str, cure: str) -> t.NoReturn:
+    """Skips, naming what is missing; on a build server (``CI=true``) it fails, so that nobody is fooled."""
+    text = f"{what} is missing: {cure}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(text)
+    pytest.skip(text)
+
+
+@pytest.fixture(scope="session")
+def browser() -> cabc.Iterator[Browser]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("playwright", 'pip install "Flask-Social[test]"')
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        missing("chromium", "apt-get install chromium (Debian), or your system's package of that name")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS, headless=True)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def demo() -> cabc.Iterator[Demo]:
+    with Demo(port=0) as running:
+        yield running
+
+
+@pytest.fixture
+def new_page(browser: Browser, demo: Demo) -> cabc.Iterator[cabc.Callable[..., Page]]:
+    """Makes pages, each in a profile of its own. One that breaks its policy, or whose script fails, fails the test.
+
+    The demonstration is asked for only to outlive the pages.
+    """
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error" and "favicon.ico" not in message.location["url"]:
+            complaints.append(f"{message.text} ({message.location['url']})")
+
+    def make(**options: t.Any) -> Page:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", note)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def page(new_page: cabc.Callable[..., Page]) -> Page:
+    return new_page()
