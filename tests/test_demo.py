@@ -16,11 +16,11 @@ import urllib.request
 import pytest
 from flask.testing import FlaskClient
 
-from flask_social.demo import Demo, create_app
-from flask_social.demo.app import DEMO_EMAIL
+from flask_social.demo.app import DEMO_EMAIL, create_app
 from flask_social.demo.audit import Audit
 from flask_social.demo.calls import CALLS
 from flask_social.demo.models import db
+from flask_social.demo.server import Demo
 
 from .pagekit import Page
 
@@ -196,3 +196,18 @@ def test_it_stops_cleanly_and_leaves_nothing(tmp_path: pathlib.Path, number: sig
     assert process.returncode == 0
     assert errors == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_it_says_what_is_missing(tmp_path: pathlib.Path) -> None:
+    # A module of this name that cannot be imported stands before the real one.
+    (tmp_path / "flask_sqlalchemy.py").write_text('raise ImportError("no Flask-SQLAlchemy here")')
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, "-m", "flask_social.demo", "--port", "0"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert 'no Flask-SQLAlchemy here. Install what the demo needs with: pip install "Flask-Social[demo]"' in done.stderr

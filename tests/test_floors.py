@@ -25,7 +25,7 @@ FLOORS = {
     3: "flow attempts datastores.base",
     4: "settings registration state messages",
     5: "transport tokens clients clients.* datastores datastores.memory datastores.sqlalchemy datastores.mongoengine "
-    "datastores.peewee models models.sqlalchemy models.mongoengine",
+    "datastores.peewee models models.sealed models.sqlalchemy models.mongoengine models.peewee",
     6: "security",
     7: "views views.* cli utils datastore legacy",
     8: "flask_social core",
@@ -50,6 +50,7 @@ SIDEWAYS = {
     "datastores": "datastores.*",
     "datastores.*": "models.*",
     "models": "models.*",
+    "models.*": "models.sealed",
     "clients": "clients.*",
     "clients.*": "clients.base clients.session",
     "views": "views.*",
@@ -70,7 +71,8 @@ UPSTAIRS = "testing testing.** demo demo.**"
 #: The only files that may import these libraries, besides those upstairs.
 LIBRARIES = {
     "flask_security flask_login flask_principal": "security",
-    "urllib3 httpx aiohttp http.client urllib.request socket ssl": "transport",
+    "urllib3 httpx aiohttp http.client urllib.request socket": "transport",
+    "ssl": "transport clients.session",
     "requests requests_oauthlib": "clients clients.*",
     "tweepy": "clients.twitter",
     "facebook": "clients.facebook",
@@ -78,7 +80,7 @@ LIBRARIES = {
     "foursquare": "clients.foursquare",
     "sqlalchemy flask_sqlalchemy flask_sqlalchemy_lite": "datastores.sqlalchemy models.sqlalchemy",
     "mongoengine pymongo bson": "datastores.mongoengine models.mongoengine",
-    "peewee playhouse": "datastores.peewee",
+    "peewee playhouse": "datastores.peewee models.peewee",
 }
 FRAMEWORK = "flask flask_wtf werkzeug wtforms requests"  # from floor 4 on
 VISIT = ("request", "session", "g", "request_ctx", "after_this_request")  # of flask, from floor 6 on

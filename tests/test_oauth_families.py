@@ -59,6 +59,11 @@ def test_oauth2_begin() -> None:
     assert start.state not in repr(start)
 
 
+def test_oauth2_names_its_attempt_by_state() -> None:
+    assert simple().attempt_param({"state": "s", "oauth_token": "t"}) == "s"
+    assert simple().attempt_param({"oauth_token": "t"}) is None
+
+
 def test_oauth2_begin_with_options() -> None:
     provider = simple(
         pkce=False,

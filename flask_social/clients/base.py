@@ -34,6 +34,7 @@ LOGGERS = (
     "googleapiclient.model",
     "oauthlib.oauth1.rfc5849",
     "requests_oauthlib.oauth1_auth",
+    "requests_oauthlib.oauth1_session",
     "tweepy.api",
     "tweepy.client",
     "urllib3.connectionpool",
@@ -61,11 +62,15 @@ def redact(text: str) -> str:
 
 
 class RedactingFilter(logging.Filter):
-    """Lets every record pass, without the secrets of its message."""
+    """Lets records pass without the secrets of their messages."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Replaces the message by its redacted form; ``args`` are folded into it."""
-        record.msg, record.args = redact(record.getMessage()), None
+        try:
+            record.msg, record.args = redact(record.getMessage()), None
+        except (TypeError, ValueError, LookupError):
+            # A library's mistake in its own message is no reason to fail the call: hide the record.
+            return False
         return True
 
 

@@ -16,7 +16,7 @@ import requests
 
 from ..errors import MissingLibrary
 from ..providers.facebook import GRAPH_VERSION
-from .base import ApiContext, install_filters
+from .base import ApiContext
 from .session import ApiSession, base_url
 
 with warnings.catch_warnings():
@@ -55,8 +55,7 @@ class GraphSession(ApiSession):
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """As always, with ``appsecret_proof`` (https://developers.facebook.com/docs/graph-api/guides/secure-requests)."""
-        params = dict(request.params or {})
-        data = dict(request.data) if isinstance(request.data, dict) else {}
+        params, data = ({**place} if isinstance(place, dict) else {} for place in (request.params, request.data))
         token = params.get("access_token") or data.get("access_token")
         if token and self.owns(self.resolve(str(request.url))):
             if self._secret:
@@ -66,9 +65,9 @@ class GraphSession(ApiSession):
                 params.pop("access_token", None)
                 data.pop("access_token", None)
                 request.headers = {**(request.headers or {}), "Authorization": f"Bearer {token}"}
-        request.params = params
-        if isinstance(request.data, dict):
-            request.data = data
+            request.params = params
+            if isinstance(request.data, dict):
+                request.data = data
         return super().prepare_request(request)
 
 
@@ -78,7 +77,6 @@ def build(context: ApiContext, *, version: str | float | None = None, **options:
     :param version: such as ``"25.0"``; without it, the version in the provider's ``api_base_url``.
     :param options: ``timeout`` and ``proxies``, as ``facebook.GraphAPI`` takes them.
     """
-    install_filters()
     base = (base_url(context.provider) or _HOST).rstrip("/")
     found = re.fullmatch(r"(.+)/(v\d+\.\d+)", base)
     root, own_version = found.groups() if found else (base, GRAPH_VERSION)

@@ -8,7 +8,7 @@ import requests
 
 from ..errors import MissingLibrary
 from ..providers.foursquare import API_VERSION
-from .base import ApiContext, install_filters
+from .base import ApiContext
 from .session import ApiSession, base_url
 
 try:
@@ -68,7 +68,6 @@ def build(context: ApiContext, **options: t.Any) -> Foursquare:
 
     :param options: ``version`` (YYYYMMDD), ``lang``, ``get_timeout`` and ``post_timeout``.
     """
-    install_filters()
     session = ApiSession(base_url(context.provider) or foursquare.API_ENDPOINT, context.timeout)
     defaults = {"version": API_VERSION, "get_timeout": context.timeout, "post_timeout": context.timeout}
     return Foursquare(session, access_token=context.token.access_token, **{**defaults, **options})

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from ..errors import MissingLibrary
 from ..providers.google import GoogleProvider
-from .base import ApiContext, install_filters
+from .base import ApiContext
 from .session import ApiSession, base_url
 
 try:
@@ -45,7 +45,7 @@ class Http:
         connection_type: t.Any = None,
     ) -> tuple[httplib2.Response, bytes]:
         """One call: the status and headers, and the body. Only Google, or who stands in for it, sees the token."""
-        sent = {name: value for name, value in (headers or {}).items() if not _secret(name) or self._trusts(uri)}
+        sent = {name: value for name, value in (headers or {}).items() if not _secret(name) or self.trusts(uri)}
         answer = self._session.request(method, uri, data=body.encode() if isinstance(body, str) else body, headers=sent)
         # requests has unpacked the body.
         found = {name: value for name, value in answer.headers.items() if name.lower() != "content-encoding"}
@@ -56,7 +56,8 @@ class Http:
     def close(self) -> None:
         """Does nothing: the connections are shared."""
 
-    def _trusts(self, uri: str) -> bool:
+    def trusts(self, uri: str) -> bool:
+        """Whether the token may go to this address."""
         parts = urlsplit(uri)
         google = parts.scheme == "https" and f".{parts.hostname}".endswith(f".{_DOMAIN}")
         return self._session.owns(uri) or (google and not _is_replaced(self._session.base_url))
@@ -81,7 +82,6 @@ def build(context: ApiContext, *args: str, **options: t.Any) -> t.Any:
     :raises TypeError: for a service without a version.
     :raises googleapiclient.errors.UnknownApiNameOrVersion: for a service that the library has no document of.
     """
-    install_filters()
     options |= dict(zip(("service", "version"), args, strict=False))
     service = options.pop("service", "oauth2")
     version = options.pop("version", "v2" if service == "oauth2" else None)

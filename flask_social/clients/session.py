@@ -74,6 +74,9 @@ def _bundle(verify: object, cert: object) -> str | None:
 _POOL = Pool()
 os.register_at_fork(after_in_child=_POOL.renew)
 
+# Every client stands on this module, so that its loggers are covered before its first call.
+install_filters()
+
 
 def origin(url: str) -> tuple[str, str, int | None]:
     """Scheme, host and port of an address: what a token belongs to (RFC 6454 section 4)."""
@@ -106,7 +109,6 @@ class ApiSession(requests.Session):
         super().__init__()
         self.base_url = base_url.rstrip("/") + "/" if base_url else ""
         self.timeout = timeout
-        self.auth = self._authorize
         self._authorizer = authorize
         self._signs = signs
         self._own_headers = dict(headers or {})
@@ -130,6 +132,8 @@ class ApiSession(requests.Session):
         request.url = self.resolve(_text(request.url))
         if self._own_headers and self.owns(request.url):
             request.headers = {**self._own_headers, **(request.headers or {})}
+        if request.auth is None and self.auth is None:
+            request.auth = self._authorize
         return super().prepare_request(request)
 
     def send(self, request: requests.PreparedRequest, **kwargs: t.Any) -> requests.Response:
@@ -188,9 +192,8 @@ def build(context: ApiContext, *, timeout: t.Any = None) -> ApiSession:
 
     :param timeout: instead of the application's ``SOCIAL_HTTP_TIMEOUT``.
     """
-    install_filters()
     provider, token = context.provider, context.token
-    signs = token.secret is not None
+    signs = bool(token.secret)
     return ApiSession(
         base_url(provider),
         timeout or context.timeout,

@@ -9,7 +9,7 @@ import re
 import typing as t
 
 from ..errors import ConfigurationError, MissingLibrary
-from .base import ApiContext, install_filters
+from .base import ApiContext
 from .session import ApiSession, base_url
 
 try:
@@ -51,7 +51,6 @@ def build(context: ApiContext, *, version: str | float | None = None, **options:
     """
     if version is not None and str(version) not in ("1.1", "2", "2.0"):
         raise ConfigurationError("version", f"{version!r} is no version of the API: use '2' or '1.1'.")
-    install_filters()
     if str(version) == "1.1":
         return _v1(context, options)
     return _v2(context, options)
@@ -59,7 +58,7 @@ def build(context: ApiContext, *, version: str | float | None = None, **options:
 
 def _v2(context: ApiContext, options: dict[str, t.Any]) -> Client:
     token = context.token
-    if token.secret is None:
+    if not token.secret:
         client = Client(user_id=context.key.provider_user_id, bearer_token=token.access_token, **options)
     else:
         client = Client(
@@ -75,7 +74,7 @@ def _v2(context: ApiContext, options: dict[str, t.Any]) -> Client:
 
 
 def _v1(context: ApiContext, options: dict[str, t.Any]) -> t.Any:
-    if context.token.secret is None:
+    if not context.token.secret:
         raise ConfigurationError(
             "version", "v1.1 of the API takes tokens of OAuth 1.0a only: connect through the provider 'twitter'."
         )

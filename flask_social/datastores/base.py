@@ -8,7 +8,7 @@ import contextlib
 import datetime as dt
 import typing as t
 
-from ..errors import AmbiguousConnection
+from ..errors import AmbiguousConnection, StoreError
 from ..values import ConnectionKey, Profile, Token
 
 #: Columns that hold a token; sealed by the ready models.
@@ -135,8 +135,12 @@ class ConnectionDatastore(abc.ABC):
         lease taken by compare-and-set. Memory: a lock of the process.
         """
 
+    @abc.abstractmethod
     def install(self, user_model: t.Any) -> None:
-        """Makes the deletion of a user delete its connections. Called once, at start-up; may be called again."""
+        """Makes the deletion of a user delete its connections.
+
+        Called at start-up, and perhaps again; ``None`` when the application has no user model yet.
+        """
 
     def find_by_key(self, key: ConnectionKey) -> t.Any | None:
         """The one connection of this key, or ``None``.
@@ -170,6 +174,37 @@ def profile_values(profile: Profile) -> dict[str, t.Any]:
     """The columns that a profile writes."""
     names = ("display_name", "full_name", "email", "email_verified", "profile_url", "image_url")
     return {name: getattr(profile, name) for name in names}
+
+
+def columns_of(model: t.Any) -> frozenset[str]:
+    """The columns of :data:`COLUMNS` that a model has."""
+    return frozenset(name for name in COLUMNS if hasattr(model, name))
+
+
+def same_key(connection: t.Any, by: cabc.Mapping[str, t.Any]) -> bool:
+    """Whether a row is of the key that was asked for, to the letter."""
+    return all(getattr(connection, name) == by[name] for name in ("provider_id", "provider_user_id") if name in by)
+
+
+def fitted(
+    columns: cabc.Container[str], lengths: cabc.Mapping[str, int], values: cabc.Mapping[str, t.Any]
+) -> dict[str, t.Any]:
+    """The values that a model has a column for. A text too long for its column becomes ``None``.
+
+    A cut token or address would be a wrong one, where ``None`` says that it is missing.
+
+    :raises StoreError: when a part of the key is too long: the connection would be somebody else's.
+    """
+    fitting: dict[str, t.Any] = {}
+    for name, value in values.items():
+        if name not in columns:
+            continue
+        if isinstance(value, str) and len(value) > lengths.get(name, len(value)):
+            if name in ("provider_id", "provider_user_id"):
+                raise StoreError(f"The column {name} is too short for this id; make it String(255).")
+            value = None
+        fitting[name] = value
+    return fitting
 
 
 def utcnow() -> dt.datetime:

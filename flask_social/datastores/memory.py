@@ -10,11 +10,15 @@ import typing as t
 
 from ..errors import DuplicateConnection
 from ..values import ConnectionKey
-from .base import COLUMNS, ConnectionDatastore, utcnow
+from .base import COLUMNS, ConnectionDatastore
 
 
 class MemoryConnection(types.SimpleNamespace):
     """One connection; its fields are those of :data:`~flask_social.datastores.base.COLUMNS`."""
+
+    def __init__(self, **values: t.Any) -> None:
+        defaults = dict.fromkeys(COLUMNS) | {"rank": 1, "token_version": 0, "status": "active"}
+        super().__init__(**defaults | values)
 
     def __repr__(self) -> str:
         return f"<MemoryConnection {self.provider_id} of user {self.user_id}>"
@@ -36,22 +40,22 @@ class MemoryConnectionDatastore(ConnectionDatastore):
 
     def find_connections(self, **by: t.Any) -> cabc.Sequence[t.Any]:
         with self._lock:
-            found = [row for row in self._rows if all(_same(getattr(row, k, None), v) for k, v in by.items())]
+            found = [row for row in self._rows if all(getattr(row, name) == value for name, value in by.items())]
         return sorted(found, key=lambda row: row.rank)
 
     def create_connection(self, **values: t.Any) -> t.Any:
         key = ConnectionKey(values["provider_id"], values["provider_user_id"])
-        defaults = dict.fromkeys(COLUMNS) | {"rank": 1, "token_version": 0, "status": "active", "created_at": utcnow()}
         with self._lock:
             if self.find_owned(key):
                 raise DuplicateConnection(key)
-            made = self.connection_model(**defaults | {k: v for k, v in values.items() if v is not None})
+            made = self.connection_model(**{name: value for name, value in values.items() if name in COLUMNS})
             self._rows.append(made)
         return made
 
     def update_connection(self, connection: t.Any, **values: t.Any) -> None:
         for name, value in values.items():
-            setattr(connection, name, value)
+            if name in COLUMNS:
+                setattr(connection, name, value)
 
     def delete_connection(self, **by: t.Any) -> bool:
         with self._lock:
@@ -82,13 +86,12 @@ class MemoryConnectionDatastore(ConnectionDatastore):
     def find_owned(self, key: ConnectionKey) -> cabc.Sequence[t.Any]:
         return self.find_connections(provider_id=key.provider_id, provider_user_id=key.provider_user_id)
 
+    def install(self, user_model: t.Any) -> None:
+        """Nothing: users live elsewhere. An application that deletes one calls :meth:`delete_connections`."""
+
     @contextlib.contextmanager
     def lock_user(self, user_id: t.Any) -> cabc.Iterator[None]:
         with self._lock:
             lock = self._users.setdefault(str(user_id), threading.RLock())
         with lock:
             yield
-
-
-def _same(left: object, right: object) -> bool:
-    return left == right

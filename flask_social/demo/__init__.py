@@ -3,10 +3,3 @@
 An application as its developer would write it (``app.py``, ``models.py``, ``views.py``), beside the stand-in
 provider that plays Twitter, Facebook, Google, foursquare and a company's own login.
 """
-
-from __future__ import annotations
-
-from .app import create_app
-from .server import Demo
-
-__all__ = ["Demo", "create_app"]

@@ -7,15 +7,17 @@ import signal
 import sys
 import threading
 
-from .app import DEMO_EMAIL
-from .server import Demo
-
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs until SIGINT or SIGTERM; returns the exit status."""
+    """Runs until SIGINT or SIGTERM; returns the exit status, 1 when a library is missing."""
     parser = argparse.ArgumentParser("python -m flask_social.demo", description="Try Flask-Social without any account.")
     parser.add_argument("--port", type=int, default=5000, help="port to try first (default: %(default)s)")
     options = parser.parse_args(arguments)
+    try:
+        from .server import DEMO_EMAIL, Demo
+    except ImportError as error:
+        print(f'{error}. Install what the demo needs with: pip install "Flask-Social[demo]"', file=sys.stderr)
+        return 1
 
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

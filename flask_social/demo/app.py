@@ -46,7 +46,8 @@ def create_app(stand_in: StandIn, database: str, *, password: str) -> Flask:
         SOCIAL_FACEBOOK=stand_in.settings("facebook"),
         SOCIAL_GOOGLE=stand_in.settings("google"),
         SOCIAL_FOURSQUARE=stand_in.settings("foursquare"),
-        SOCIAL_OIDC=stand_in.settings("oidc", name="Example Corp"),
+        # Answers by a POST from the provider's page, as some do; the others by a redirect.
+        SOCIAL_OIDC=stand_in.settings("oidc", name="Example Corp", response_mode="form_post"),
         SOCIAL_CONNECT_ALLOW_VIEW="/profile",
         SOCIAL_CONNECT_DENY_VIEW="/profile",
         # Somebody who is not known yet: "log in or register, then connect".

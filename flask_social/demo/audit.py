@@ -49,16 +49,8 @@ class Audit:
         return listen
 
 
-def _mine(user: t.Any, connection: t.Any, **_: t.Any) -> str:
-    return f"{user.email} · {connection.provider_id} account {_name(connection)}"
-
-
-def _connection(connection: t.Any, **_: t.Any) -> str:
-    return f"{connection.provider_id} account {_name(connection)}"
-
-
-def _name(connection: t.Any) -> str:
-    return str(connection.display_name or connection.provider_user_id)
+def _account(connection: t.Any, **_: t.Any) -> str:
+    return f"the {connection.provider_id} account {connection.display_name or connection.provider_user_id}"
 
 
 _LISTENED: dict[str, tuple[t.Any, str, t.Callable[..., str]]] = {
@@ -72,8 +64,16 @@ _LISTENED: dict[str, tuple[t.Any, str, t.Callable[..., str]]] = {
         "bad",
         lambda provider, oauth_response: f"somebody came from {provider.name}, whose account nobody here has connected",
     ),
-    "connection_created": (signals.connection_created, "good", _mine),
-    "connection_updated": (signals.connection_updated, "plain", _mine),
+    "connection_created": (
+        signals.connection_created,
+        "good",
+        lambda user, connection: f"{user.email} connected {_account(connection)}",
+    ),
+    "connection_updated": (
+        signals.connection_updated,
+        "plain",
+        lambda user, connection, changed: f"{user.email} has new data from {_account(connection)}",
+    ),
     "connection_failed": (
         signals.connection_failed,
         "bad",
@@ -84,8 +84,8 @@ _LISTENED: dict[str, tuple[t.Any, str, t.Callable[..., str]]] = {
         "plain",
         lambda user, provider_id: f"{user.email} disconnected {provider_id}",
     ),
-    "token_refreshed": (signals.token_refreshed, "plain", _connection),
-    "token_refresh_failed": (signals.token_refresh_failed, "bad", _connection),
+    "token_refreshed": (signals.token_refreshed, "plain", _account),
+    "token_refresh_failed": (signals.token_refresh_failed, "bad", _account),
     "attempt_refused": (
         signals.attempt_refused,
         "bad",

@@ -13,8 +13,10 @@ import typing as t
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from ..testing import StandIn
-from .app import create_app
+from .app import DEMO_EMAIL, create_app
 from .models import db
+
+__all__ = ["DEMO_EMAIL", "Demo"]
 
 _HOST = "127.0.0.1"
 #: How many ports are tried before the system chooses one.
@@ -70,20 +72,8 @@ class _Handler(WSGIRequestHandler):
 
 
 def _listen(port: int) -> socket.socket:
-    """A socket that listens on ``port``, or on the next free one.
-
-    :raises OSError: when none can be had.
-    """
-    for candidate in [*range(port, port + _TRIES if port else 0), 0]:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((_HOST, candidate))
-            listener.listen(128)
-        except OSError:
-            listener.close()
-            if not candidate:
-                raise
-        else:
-            return listener
-    raise AssertionError("port 0 is always tried")
+    """A socket that listens on ``port``, or on the next free one."""
+    for candidate in range(port, port + _TRIES) if port else ():
+        with contextlib.suppress(OSError, OverflowError):
+            return socket.create_server((_HOST, candidate), backlog=128)
+    return socket.create_server((_HOST, 0), backlog=128)

@@ -1,75 +1,86 @@
-"""The columns of a connection for SQLAlchemy models (lead's hedge, to be replaced by the stores founder)."""
+"""The columns of a connection for SQLAlchemy models, tokens sealed.
+
+The application adds the key, the owner and the relation::
+
+    class Connection(db.Model, SQLAlchemyConnectionMixin):
+        id = mapped_column(Integer, primary_key=True)
+        user_id = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), nullable=False, index=True)
+        user = relationship("User")
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import typing as t
 
-import sqlalchemy as sa
-from sqlalchemy.orm import declared_attr
+from ..errors import MissingLibrary
+from .sealed import SealedToken, key_first
 
-from ..state import current_state
-from ..values import ConnectionKey
+try:
+    import sqlalchemy as sa
+    from sqlalchemy import event
+    from sqlalchemy.orm import Mapped, declared_attr, mapped_column
+except ImportError as error:  # pragma: no cover  # seen in an environment without SQLAlchemy only
+    raise MissingLibrary("SQLAlchemy", "sqlalchemy") from error
 
 
 class UTCDateTime(sa.types.TypeDecorator[dt.datetime]):
-    """An aware time, kept in UTC."""
+    """An aware time, kept as UTC in a column without a zone, so that every database gives it back alike."""
 
     impl = sa.DateTime
     cache_ok = True
 
-    def process_bind_param(self, value: dt.datetime | None, dialect: t.Any) -> dt.datetime | None:
-        return value.astimezone(dt.UTC).replace(tzinfo=None) if value is not None else None
+    def process_bind_param(self, value: dt.datetime | None, dialect: sa.Dialect) -> dt.datetime | None:
+        """To the database: naive UTC. A naive time is taken for UTC."""
+        if value is None or value.tzinfo is None:
+            return value
+        return value.astimezone(dt.UTC).replace(tzinfo=None)
 
-    def process_result_value(self, value: dt.datetime | None, dialect: t.Any) -> dt.datetime | None:
-        return value.replace(tzinfo=dt.UTC) if value is not None else None
-
-
-def _token(column: str) -> property:
-    def read(self: t.Any) -> str | None:
-        stored = getattr(self, f"sealed_{column}")
-        if stored is None:
-            return None
-        key = ConnectionKey(self.provider_id, self.provider_user_id)
-        return current_state().vault.open_token(stored, column=column, key=key)
-
-    def write(self: t.Any, value: str | None) -> None:
-        if value is not None:
-            key = ConnectionKey(self.provider_id, self.provider_user_id)
-            value = current_state().vault.seal_token(value, column=column, key=key)
-        setattr(self, f"sealed_{column}", value)
-
-    return property(read, write)
+    def process_result_value(self, value: dt.datetime | None, dialect: sa.Dialect) -> dt.datetime | None:
+        """From the database: aware UTC."""
+        return None if value is None else value.replace(tzinfo=dt.UTC)
 
 
 class SQLAlchemyConnectionMixin:
-    provider_id = sa.Column(sa.String(64), nullable=False)
-    provider_user_id = sa.Column(sa.String(255), nullable=False)
-    sealed_access_token = sa.Column("access_token", sa.Text)
-    sealed_secret = sa.Column("secret", sa.Text)
-    sealed_refresh_token = sa.Column("refresh_token", sa.Text)
-    sealed_id_token = sa.Column("id_token", sa.Text)
-    access_token = _token("access_token")
-    secret = _token("secret")
-    refresh_token = _token("refresh_token")
-    id_token = _token("id_token")
-    token_version = sa.Column(sa.Integer, nullable=False, default=0)
-    lease_until = sa.Column(UTCDateTime)
-    status = sa.Column(sa.String(32), nullable=False, default="active")
-    granted_scope = sa.Column(sa.Text)
-    issuer = sa.Column(sa.String(255))
-    email = sa.Column(sa.String(320))
-    email_verified = sa.Column(sa.Boolean)
-    display_name = sa.Column(sa.String(255))
-    full_name = sa.Column(sa.String(255))
-    profile_url = sa.Column(sa.Text)
-    image_url = sa.Column(sa.Text)
-    rank = sa.Column(sa.Integer, nullable=False, default=1)
-    expires_at = sa.Column(UTCDateTime, index=True)
-    created_at = sa.Column(UTCDateTime)
-    updated_at = sa.Column(UTCDateTime)
-    last_login_at = sa.Column(UTCDateTime)
+    """The columns of :data:`~flask_social.datastores.base.COLUMNS`, but for ``user_id``.
+
+    ``access_token``, ``secret``, ``refresh_token`` and ``id_token`` are opened when they are read, and sealed when
+    they are set; the columns of these names hold sealed text. Reading needs an application context.
+    """
+
+    provider_id: Mapped[str] = mapped_column(sa.String(64))
+    provider_user_id: Mapped[str] = mapped_column(sa.String(255))
+    sealed_access_token: Mapped[str | None] = mapped_column("access_token", sa.Text)
+    sealed_secret: Mapped[str | None] = mapped_column("secret", sa.Text)
+    sealed_refresh_token: Mapped[str | None] = mapped_column("refresh_token", sa.Text)
+    sealed_id_token: Mapped[str | None] = mapped_column("id_token", sa.Text)
+    expires_at: Mapped[dt.datetime | None] = mapped_column(UTCDateTime, index=True)
+    granted_scope: Mapped[str | None] = mapped_column(sa.Text)
+    token_version: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[dt.datetime | None] = mapped_column(UTCDateTime)
+    status: Mapped[str] = mapped_column(sa.String(32), default="active")
+    issuer: Mapped[str | None] = mapped_column(sa.String(255))
+    email: Mapped[str | None] = mapped_column(sa.String(320))
+    email_verified: Mapped[bool | None]
+    display_name: Mapped[str | None] = mapped_column(sa.String(255))
+    full_name: Mapped[str | None] = mapped_column(sa.String(255))
+    profile_url: Mapped[str | None] = mapped_column(sa.String(2048))
+    image_url: Mapped[str | None] = mapped_column(sa.String(2048))
+    rank: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[dt.datetime | None] = mapped_column(UTCDateTime)
+    updated_at: Mapped[dt.datetime | None] = mapped_column(UTCDateTime)
+    last_login_at: Mapped[dt.datetime | None] = mapped_column(UTCDateTime)
+
+    access_token = SealedToken()
+    secret = SealedToken()
+    refresh_token = SealedToken()
+    id_token = SealedToken()
 
     @declared_attr.directive
     def __table_args__(cls) -> t.Any:
         return (sa.UniqueConstraint("provider_id", "provider_user_id"),)
+
+
+@event.listens_for(SQLAlchemyConnectionMixin, "init", propagate=True)
+def _key_first(target: t.Any, args: t.Any, values: dict[str, t.Any]) -> None:
+    key_first(values)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import collections.abc as cabc
-import os
 import shutil
 import typing as t
 
 import pytest
 
-from flask_social.demo import Demo
+from flask_social.demo.server import Demo
+
+from ..servers import unavailable
 
 if t.TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
@@ -24,23 +25,15 @@ ARGUMENTS = [
 ]
 
 
-def missing(what: str, cure: str) -> t.NoReturn:
-    """Skips, naming what is missing; on a build server (``CI=true``) it fails, so that nobody is fooled."""
-    text = f"{what} is missing: {cure}"
-    if os.environ.get("CI") == "true":
-        pytest.fail(text)
-    pytest.skip(text)
-
-
 @pytest.fixture(scope="session")
 def browser() -> cabc.Iterator[Browser]:
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        missing("playwright", 'pip install "Flask-Social[test]"')
+        unavailable("playwright", 'pip install "Flask-Social[test]"')
     chromium = shutil.which("chromium")
     if chromium is None:
-        missing("chromium", "apt-get install chromium (Debian), or your system's package of that name")
+        unavailable("chromium", "apt-get install chromium (Debian), or your system's package of that name")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS, headless=True)
         yield browser

@@ -7,13 +7,17 @@ import typing as t
 
 import pytest
 
-from flask_social.demo import Demo
 from flask_social.demo.app import DEMO_EMAIL
+from flask_social.demo.server import Demo
 
 if t.TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = pytest.mark.browser
+pytestmark = [
+    pytest.mark.browser,
+    # Werkzeug's server does not close the file it sent when the browser drops the connection right after.
+    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
+]
 
 PROVIDERS = {
     "twitter": "Twitter",
@@ -49,14 +53,14 @@ def test_the_whole_walk(page: Page, demo: Demo, provider_id: str) -> None:
     name = PROVIDERS[provider_id]
     page.goto(f"{demo.url}/login")
     press(page, f"Log in with {name}", "person-ada")
-    assert page.url == f"{demo.url}/join"
+    page.wait_for_url(f"{demo.url}/join")
     assert message(page) == f"{name} account not associated with an existing user"
 
     log_in(page, demo)
     press(page, f"Connect {name}", "person-ada")
-    assert page.url == f"{demo.url}/profile"
+    page.wait_for_url(f"{demo.url}/profile")
     assert message(page) == f"Connection established to {name}"
-    item = page.get_by_role("listitem").filter(has_text=name).first
+    item = page.locator(".social-connection")
     assert "Connected on" in item.inner_text()
     picture = item.locator("img").element_handle()
     assert picture is not None
@@ -69,7 +73,7 @@ def test_the_whole_walk(page: Page, demo: Demo, provider_id: str) -> None:
     page.get_by_role("button", name="Log out").click()
     page.get_by_role("link", name="Log in", exact=True).first.click()
     press(page, f"Log in with {name}", "person-ada")
-    assert page.url == f"{demo.url}/profile"
+    page.wait_for_url(f"{demo.url}/profile")
 
     page.get_by_role("button", name="Disconnect").click()
     assert message(page) == f"Connection to {name} removed"
@@ -81,11 +85,11 @@ def test_the_person_says_no(page: Page, demo: Demo, provider_id: str) -> None:
     name = PROVIDERS[provider_id]
     page.goto(f"{demo.url}/login")
     press(page, f"Log in with {name}", "deny")
-    assert page.url == f"{demo.url}/login"
+    page.wait_for_url(f"{demo.url}/login")
     assert message(page) == f"Access was denied by {name}"
     log_in(page, demo)
     press(page, f"Connect {name}", "deny")
-    assert page.url == f"{demo.url}/profile"
+    page.wait_for_url(f"{demo.url}/profile")
     assert message(page) == f"Access was denied by {name}"
     assert "No account is connected yet." in page.locator("main").inner_text()
 
@@ -107,15 +111,18 @@ def test_a_bad_callback(page: Page, demo: Demo, provider_id: str, begun: bool) -
 
 @pytest.mark.parametrize("policy", ["Lax", "Strict"])
 @pytest.mark.parametrize("script", [True, False])
-def test_from_another_site(new_page: NewPage, demo: Demo, policy: str, script: bool) -> None:
+@pytest.mark.parametrize("name", ["Google", "Example Corp"])
+def test_from_another_site(new_page: NewPage, demo: Demo, name: str, policy: str, script: bool) -> None:
     # For a browser "localhost" is another site than the stand-in's "127.0.0.1", as a real provider is.
     demo.url = demo.url.replace("127.0.0.1", "localhost")
     demo.app.config["SESSION_COOKIE_SAMESITE"] = policy
     page = new_page(java_script_enabled=script)
     log_in(page, demo)
-    press(page, "Connect Google", "person-ada")
+    press(page, f"Connect {name}", "person-ada")
+    if name == "Example Corp" and not script:
+        page.get_by_role("button", name="Continue").click()
     page.get_by_role("heading", name="Your profile").wait_for()
-    assert message(page) == "Connection established to Google"
+    assert message(page) == f"Connection established to {name}"
 
 
 def test_the_activity_list_is_live(new_page: NewPage, page: Page, demo: Demo) -> None:

@@ -1,0 +1,79 @@
+"""One kit for each store: an application, its models, and what a test does behind the store's back."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+import uuid
+
+from flask import Flask
+
+from flask_social.datastores.base import LEGACY_COLUMNS, ConnectionDatastore
+from flask_social.state import EXTENSION
+from flask_social.vault import Vault
+
+#: Every store that keeps the contract; the first has no database.
+STORES = (
+    "memory",
+    *(f"{name} on {server}" for name in ("flask-sqlalchemy", "lite", "session") for server in ("sqlite", "postgresql")),
+    "mongoengine on mongod",
+    "peewee on sqlite",
+    "peewee on postgresql",
+)
+
+
+class VaultOnly:
+    """As much of an application's record as a sealed token needs."""
+
+    def __init__(self, *keys: str) -> None:
+        self.vault = Vault(keys or ("secret",))
+
+
+class Kit:
+    """What the contract asks of a store's surroundings."""
+
+    #: Whether create, update and delete can be taken back.
+    transactional = True
+    #: Store and address, from which another process makes the same kit.
+    spec: tuple[str, str]
+
+    def __init__(self) -> None:
+        self.app = Flask(f"tests.stores.{uuid.uuid4().hex}")
+        self.app.extensions[EXTENSION] = VaultOnly()
+
+    store: ConnectionDatastore
+    legacy: ConnectionDatastore
+
+    @contextlib.contextmanager
+    def context(self) -> t.Iterator[None]:
+        """A request's worth of work: an own session or connection."""
+        with self.app.app_context():
+            yield
+
+    def use_keys(self, *keys: str) -> None:
+        """Gives the application other secrets."""
+        self.app.extensions[EXTENSION] = VaultOnly(*keys)
+
+    def add_user(self, name: str = "ada", id: t.Any = None) -> t.Any:
+        """Makes a user and returns the primary key."""
+        raise NotImplementedError
+
+    def delete_user(self, user_id: t.Any) -> None:
+        """Deletes a user as an application does."""
+        raise NotImplementedError
+
+    def raw(self, column: str) -> list[t.Any]:
+        """What the database holds in a column, read past the store."""
+        raise NotImplementedError
+
+    def write_raw(self, column: str, value: t.Any) -> None:
+        """Writes a column of every row, past the store."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Lets go of the database."""
+
+
+def legacy_columns() -> tuple[str, ...]:
+    """The nine columns, without the key."""
+    return tuple(column for column in LEGACY_COLUMNS if column != "user_id")
