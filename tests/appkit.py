@@ -9,6 +9,7 @@ from flask import Flask
 from flask_security import Security, SQLAlchemyUserDatastore, UserMixin, hash_password
 from flask_security.models import fsqla_v2 as fsqla
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.orm import configure_mappers
 
 from flask_social import Social, SQLAlchemyConnectionDatastore, signals
 from flask_social.models.sqlalchemy import SQLAlchemyConnectionMixin
@@ -110,6 +111,8 @@ def make_kit(providers: dict[str, t.Any] | None = None, **config: t.Any) -> Kit:
     kit = Kit(app, db, User, Connection, security, social)
     listen(app, kit.events)
     add_pages(app)
+    # Now: a mapper that waits for a class which a later test lets go of would fail there.
+    configure_mappers()
     with app.app_context():
         db.create_all()
     return kit

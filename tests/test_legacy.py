@@ -11,6 +11,7 @@ from flask import Flask, current_app, redirect, request, session, url_for
 from flask_security import Security, SQLAlchemyUserDatastore, login_user
 from flask_security.models import fsqla_v2 as fsqla
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.orm import configure_mappers
 
 from flask_social import Social
 from flask_social.datastore import SQLAlchemyConnectionDatastore
@@ -163,6 +164,7 @@ def app(social_provider: t.Any, acme: t.Any) -> Flask:
         users.commit()
         return answer
 
+    configure_mappers()
     with app.app_context():
         db.create_all()
     return app
