@@ -9,6 +9,7 @@ from flask import Flask
 
 from . import legacy, security
 from .clients import ApiContext, build_api, build_session
+from .clients.base import install_filters
 from .datastores.base import COLUMNS, ConnectionDatastore
 from .documents import Documents
 from .errors import ConfigurationError
@@ -53,6 +54,7 @@ class Social:
             raise ConfigurationError("Social", "this application is initialised already.")
         if store is None:
             raise ConfigurationError("Social", "give a connection datastore, such as MemoryConnectionDatastore().")
+        install_filters()
         state = make_state(app, store)
         register(app, create_blueprint(state))
         app.extensions[EXTENSION] = state
@@ -217,10 +219,16 @@ def _warn_of_forged_hosts(app: Flask, settings: Settings) -> None:
 
 def _warn_of_missing_columns(app: Flask, store: ConnectionDatastore) -> None:
     missing = [column for column in COLUMNS if column not in store.columns]
+    costs = []
     if missing:
+        costs.append(f"it has no {', '.join(missing)}")
+    if "refresh_token" in missing:
+        costs.append("tokens are kept as plain text, and one too long for its column is dropped")
+    if not store.has_unique_key:
+        costs.append("without a unique key on provider_id and provider_user_id two logins at once may make two rows")
+    if costs:
         app.logger.warning(
-            "The connection model has no %s. Its tokens are stored as plain text, tokens too long for their column are"
-            " dropped, and without a unique key two logins at once may make two rows. See \"Datastores\" in the"
-            " documentation of Flask-Social for a ready model and the migration.",
-            ", ".join(missing),
+            'The connection model is not complete: %s. "Datastores" in the documentation of Flask-Social has a ready'
+            " model and the migration.",
+            "; ".join(costs),
         )

@@ -60,8 +60,11 @@ DEFAULTS: dict[str, Message] = {
     "connection_unknown": ("There is no such connection to %(provider)s.", "error"),
 }
 
-#: Codes whose page after the visit ``SOCIAL_<CODE>_VIEW`` may set.
+#: Every code that has a message.
 CODES = frozenset(DEFAULTS)
+
+#: Codes after which ``SOCIAL_<CODE>_VIEW`` may say where to go; the others end in the error page.
+VIEW_CODES = CODES - {"csrf_required", "origin_mismatch", "cannot_verify", "connection_unknown"}
 
 
 def fill(text: str, values: cabc.Mapping[str, object]) -> str:

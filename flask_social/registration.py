@@ -45,7 +45,7 @@ def read_providers(config: cabc.Mapping[str, t.Any], *, adapt: Adapt) -> dict[st
     :raises ConfigurationError: naming the setting and the key that is wrong.
     """
     found = provider_settings(config)
-    return {id: make_provider(id, values, key=f"SOCIAL_{id.upper()}", adapt=adapt) for id, values in found.items()}
+    return {id: make_provider(id, values, key=key, adapt=adapt) for id, (key, values) in found.items()}
 
 
 def make_provider(provider_id: str, values: cabc.Mapping[str, t.Any], *, key: str, adapt: Adapt) -> Provider:
@@ -65,7 +65,7 @@ def make_provider(provider_id: str, values: cabc.Mapping[str, t.Any], *, key: st
     try:
         return cls(id=provider_id, client=Client(client_id, secret or None), **options)
     except (TypeError, ValueError) as error:
-        raise ConfigurationError(key, str(error)) from error
+        raise ConfigurationError(key, _as_given(str(error), values)) from error
 
 
 class Resolver:
@@ -135,6 +135,14 @@ def _options(cls: type[Provider], values: cabc.Mapping[str, t.Any], key: str) ->
             raise ConfigurationError(f"{key}[{given!r}]", f"is no key of this provider{hint}")
     _check_params(options.get("authorize_params"), key)
     return options
+
+
+def _as_given(text: str, values: cabc.Mapping[str, t.Any]) -> str:
+    """An error's text with the names that the application wrote."""
+    for given, name in _ALIASES.items():
+        if given in values:
+            text = text.replace(repr(name), repr(given))
+    return text
 
 
 def _split_request_params(options: dict[str, t.Any], value: object, key: str) -> None:

@@ -11,7 +11,7 @@ import typing as t
 from urllib.parse import urlsplit
 
 from .errors import ConfigurationError
-from .messages import CODES, DEFAULTS, Message
+from .messages import CODES, DEFAULTS, VIEW_CODES, Message, fill
 
 Resolver = cabc.Callable[[str], "cabc.Mapping[str, t.Any] | None"]
 
@@ -60,9 +60,11 @@ class Settings:
                 _check_later(key, name, value)
             elif name.startswith("msg_") and name[4:] in CODES:
                 messages[name[4:]] = _message(key, value, messages[name[4:]])
-            elif name.endswith("_view") and name[:-5] in CODES:
+            elif name.endswith("_view") and name[:-5] in VIEW_CODES:
                 views[name[:-5]] = _text(key, value)
             elif (field := _ALIASES.get(name, name)) in _READERS:
+                if field in values:
+                    raise ConfigurationError(key, "is given twice under two names.")
                 values[field] = _READERS[field](key, value)
             elif value is not None:
                 raise _unknown(key)
@@ -78,12 +80,12 @@ def is_provider(key: str, value: object) -> bool:
     return key.startswith(_PREFIX) and isinstance(value, cabc.Mapping)
 
 
-def provider_settings(config: cabc.Mapping[str, t.Any]) -> dict[str, cabc.Mapping[str, t.Any]]:
-    """The provider settings of a configuration, by provider id.
+def provider_settings(config: cabc.Mapping[str, t.Any]) -> dict[str, tuple[str, cabc.Mapping[str, t.Any]]]:
+    """The provider settings of a configuration by provider id, each with its key.
 
     :raises ConfigurationError: when an id holds other characters than ``a-z 0-9 _ -``, or two settings make one id.
     """
-    found: dict[str, cabc.Mapping[str, t.Any]] = {}
+    found: dict[str, tuple[str, cabc.Mapping[str, t.Any]]] = {}
     for key, value in config.items():
         if not is_provider(key, value):
             continue
@@ -91,7 +93,7 @@ def provider_settings(config: cabc.Mapping[str, t.Any]) -> dict[str, cabc.Mappin
         check_provider_id(key, provider_id)
         if provider_id in found:
             raise ConfigurationError(key, f"another setting has the provider id {provider_id!r} already.")
-        found[provider_id] = value
+        found[provider_id] = (key, value)
     return found
 
 
@@ -110,8 +112,18 @@ def _text(key: str, value: object) -> str:
     return value
 
 
-def _optional_text(key: str, value: object) -> str | None:
-    return None if value is None else _text(key, value)
+def _name(key: str, value: object) -> str:
+    if not isinstance(value, str) or not value or "." in value:
+        raise ConfigurationError(key, "must be a name without a dot.")
+    return value
+
+
+def _prefix(key: str, value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.startswith("/") or value.endswith("/"):
+        raise ConfigurationError(key, "must be a path such as /social.")
+    return value
 
 
 def _flag(key: str, value: object) -> bool:
@@ -173,16 +185,19 @@ def _resolver(key: str, value: object) -> Resolver | None:
 
 
 def _message(key: str, value: object, default: Message) -> Message:
-    if isinstance(value, str):
-        return value, default[1]
-    if isinstance(value, (tuple, list)) and len(value) == 2 and all(isinstance(item, str) for item in value):
-        return str(value[0]), str(value[1])
-    raise ConfigurationError(key, "must be a text, or a (text, category) pair.")
+    given = (value, default[1]) if isinstance(value, str) else value
+    if not isinstance(given, (tuple, list)) or len(given) != 2 or not all(isinstance(item, str) for item in given):
+        raise ConfigurationError(key, "must be a text, or a (text, category) pair.")
+    try:
+        fill(given[0], {"provider": ""})
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigurationError(key, "may hold %(provider)s only; write %% for a percent sign.") from error
+    return given[0], given[1]
 
 
 _READERS: dict[str, cabc.Callable[[str, t.Any], t.Any]] = {
-    "blueprint_name": _text,
-    "url_prefix": _optional_text,
+    "blueprint_name": _name,
+    "url_prefix": _prefix,
     "app_url": _base_url,
     "connect_allow_view": _text,
     "connect_deny_view": _text,
@@ -228,7 +243,9 @@ def check_policies(key: str, values: cabc.Mapping[str, t.Any]) -> None:
 
 def _unknown(key: str) -> ConfigurationError:
     known = [_PREFIX + name.upper() for name in (*_READERS, *_ALIASES, *_LATER)]
-    known += [f"{_PREFIX}MSG_{code.upper()}" for code in CODES] + [f"{_PREFIX}{code.upper()}_VIEW" for code in CODES]
+    known += [f"{_PREFIX}MSG_{code.upper()}" for code in CODES] + [
+        f"{_PREFIX}{code.upper()}_VIEW" for code in VIEW_CODES
+    ]
     close = difflib.get_close_matches(key, known, n=1)
     hint = f"did you mean {close[0]}?" if close else "a provider is a dictionary."
     return ConfigurationError(key, f"is no setting of Flask-Social; {hint}")

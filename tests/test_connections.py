@@ -189,6 +189,16 @@ def test_disconnect(
         assert kit.rows() == []
 
 
+def test_a_view_for_an_outcome(social_provider: t.Any, social_login: t.Any) -> None:
+    views = {"SOCIAL_CONNECTED_VIEW": "/welcome", "SOCIAL_DISCONNECTED_VIEW": "/bye"}
+    kit = make_kit({"google": social_provider.settings("google")}, **views)
+    kit.add_user()
+    client = kit.app.test_client()
+    kit.log_in(client)
+    assert social_login(client, "google", "ada", intent="connect").location == "/welcome"
+    assert client.post("/disconnect/google", headers=SAME_ORIGIN).location == "/bye"
+
+
 @pytest.mark.parametrize(("method", "path"), [("post", "/disconnect/google"), ("delete", "/connect/google/1")])
 def test_what_is_not_mine_looks_like_what_is_not_there(
     kit: Kit, client: t.Any, social_login: t.Any, social_provider: t.Any, method: str, path: str

@@ -269,14 +269,13 @@ def test_a_module_without_the_contract(social_provider: t.Any, acme: t.Any, miss
         Social(app, MemoryConnectionDatastore())
 
 
-def test_the_nine_columns_are_warned_of_once(
-    caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest
-) -> None:
+def test_the_nine_columns_are_warned_of_once(caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest) -> None:
     with caplog.at_level("WARNING"):
         request.getfixturevalue("app")
-    (line,) = [record.getMessage() for record in caplog.records if "has no" in record.getMessage()]
+    (line,) = [record.getMessage() for record in caplog.records if "not complete" in record.getMessage()]
     assert "refresh_token" in line
     assert "plain text" in line
+    assert "unique key" in line
 
 
 def test_the_old_begin_is_a_post(app: Flask) -> None:

@@ -111,6 +111,8 @@ def test_two_apps_of_one_provider() -> None:
         ({"google": {**KEYS, "signup": "auto"}}, "SOCIAL_GOOGLE['signup']"),
         ({"google": {**KEYS, "link_by_email": "verified"}}, "SOCIAL_GOOGLE['link_by_email']"),
         ({"goggle": KEYS}, "SOCIAL_GOGGLE"),
+        ({"old": {**KEYS, "id": "google", "nope": 1}}, "SOCIAL_OLD['nope']"),
+        ({"google": {**KEYS, "icon": "my icon"}}, "SOCIAL_GOOGLE"),
         ({"oidc": KEYS}, "SOCIAL_OIDC"),
         ({"acme": {**KEYS, "class": "no.such.module:Class"}}, "SOCIAL_ACME"),
         ({"acme": {**KEYS, "class": "json:JSONDecoder"}}, "SOCIAL_ACME"),
@@ -130,6 +132,11 @@ def test_mistakes(settings: dict[str, t.Any], key: str) -> None:
 def test_a_misspelt_key_gets_a_hint() -> None:
     with pytest.raises(ConfigurationError, match="did you mean 'scope'"):
         make(google={**KEYS, "scpoe": "email"})
+
+
+def test_a_wrong_value_is_named_as_it_was_written() -> None:
+    with pytest.raises(ConfigurationError, match="'scope' must"):
+        make(google={**KEYS, "scope": 7})
 
 
 class TestResolver:

@@ -54,6 +54,9 @@ def test_values(key: str, value: object, field: str, expected: object) -> None:
     [
         ("SOCIAL_BLUEPRINT_NAME", ""),
         ("SOCIAL_BLUEPRINT_NAME", None),
+        ("SOCIAL_BLUEPRINT_NAME", "a.b"),
+        ("SOCIAL_URL_PREFIX", "social"),
+        ("SOCIAL_URL_PREFIX", "/social/"),
         ("SOCIAL_APP_URL", "www.example.org"),
         ("SOCIAL_APP_URL", "ftp://www.example.org"),
         ("SOCIAL_APP_URL", "https://u:p@www.example.org"),
@@ -75,6 +78,10 @@ def test_values(key: str, value: object, field: str, expected: object) -> None:
         ("SOCIAL_PROVIDER_RESOLVER", "dotted.name"),
         ("SOCIAL_MSG_NOT_CONNECTED", 1),
         ("SOCIAL_MSG_NOT_CONNECTED", ("a", "b", "c")),
+        ("SOCIAL_MSG_CONNECTED", "Hello %(name)s"),
+        ("SOCIAL_MSG_CONNECTED", "%(provider)d"),
+        ("SOCIAL_MSG_CONNECTED", "%(provider)s is 100 %"),
+        ("SOCIAL_CSRF_REQUIRED_VIEW", "/x"),
         ("SOCIAL_SIGNUP", "ask"),
         ("SOCIAL_SIGNUP", "auto"),
         ("SOCIAL_LINK_BY_EMAIL", "prove"),
@@ -97,6 +104,11 @@ def test_mistakes_name_their_key(key: str, value: object) -> None:
 def test_a_misspelt_setting_gets_a_hint() -> None:
     with pytest.raises(ConfigurationError, match="did you mean SOCIAL_FLASH_MESSAGES"):
         Settings.read({"SOCIAL_FLASH_MESAGES": True})
+
+
+def test_one_setting_under_two_names() -> None:
+    with pytest.raises(ConfigurationError, match="twice"):
+        Settings.read({"SOCIAL_CONNECT_ALLOW_VIEW": "/a", "SOCIAL_CONNECT_ALLOW_REDIRECT": "/b"})
 
 
 def test_what_a_later_version_brings_may_be_named_at_its_present_value() -> None:

@@ -32,6 +32,9 @@ class Connection(t.Protocol):
     rank: int | None
 
 
+#: The columns that name an account, and must be unique together.
+KEY_COLUMNS = frozenset({"provider_id", "provider_user_id"})
+
 #: The nine columns of Flask-Social 1.x.
 LEGACY_COLUMNS = (
     "user_id",
@@ -80,6 +83,11 @@ class ConnectionDatastore(abc.ABC):
 
     def __init__(self, connection_model: t.Any) -> None:
         self.connection_model = connection_model
+
+    @property
+    @abc.abstractmethod
+    def has_unique_key(self) -> bool:
+        """Whether the model lets a key stand in one row only."""
 
     @abc.abstractmethod
     def find_connection(self, **by: t.Any) -> t.Any | None:
@@ -183,7 +191,7 @@ def columns_of(model: t.Any) -> frozenset[str]:
 
 def same_key(connection: t.Any, by: cabc.Mapping[str, t.Any]) -> bool:
     """Whether a row is of the key that was asked for, to the letter."""
-    return all(getattr(connection, name) == by[name] for name in ("provider_id", "provider_user_id") if name in by)
+    return all(getattr(connection, name) == by[name] for name in KEY_COLUMNS if name in by)
 
 
 def fitted(
@@ -200,7 +208,7 @@ def fitted(
         if name not in columns:
             continue
         if isinstance(value, str) and len(value) > lengths.get(name, len(value)):
-            if name in ("provider_id", "provider_user_id"):
+            if name in KEY_COLUMNS:
                 raise StoreError(f"The column {name} is too short for this id; make it String(255).")
             value = None
         fitting[name] = value

@@ -28,6 +28,7 @@ class MemoryConnectionDatastore(ConnectionDatastore):
     """Keeps connections in a list. Tokens are held as they are: they never leave the process."""
 
     columns = frozenset(COLUMNS)
+    has_unique_key = True
 
     def __init__(self, connection_model: t.Any = MemoryConnection) -> None:
         super().__init__(connection_model)

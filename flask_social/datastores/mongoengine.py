@@ -10,7 +10,7 @@ import typing as t
 
 from ..errors import DuplicateConnection, MissingLibrary, StoreError
 from ..values import ConnectionKey
-from .base import ConnectionDatastore, columns_of, fitted, same_key, utcnow
+from .base import KEY_COLUMNS, ConnectionDatastore, columns_of, fitted, same_key, utcnow
 
 try:
     from mongoengine import signals
@@ -38,6 +38,12 @@ class MongoEngineConnectionDatastore(ConnectionDatastore):
         fields = connection_model._fields
         lengths = {name: getattr(field, "max_length", None) for name, field in fields.items()}
         self._lengths = {name: length for name, length in lengths.items() if length}
+
+    @property
+    def has_unique_key(self) -> bool:
+        specs = self.connection_model._meta.get("index_specs") or self.connection_model._unique_with_indexes()
+        unique = [spec for spec in specs if spec.get("unique")]
+        return any({name for name, _ in spec["fields"]} <= KEY_COLUMNS for spec in unique)
 
     def find_connection(self, **by: t.Any) -> t.Any | None:
         return next(iter(self.find_connections(**by)), None)

@@ -8,7 +8,7 @@ import typing as t
 
 from ..errors import DuplicateConnection, MissingLibrary
 from ..values import ConnectionKey
-from .base import ConnectionDatastore, columns_of, fitted, same_key
+from .base import KEY_COLUMNS, ConnectionDatastore, columns_of, fitted, same_key
 
 try:
     import peewee
@@ -29,6 +29,10 @@ class PeeweeConnectionDatastore(ConnectionDatastore):
         fields = connection_model._meta.fields
         lengths = {name: getattr(field, "max_length", None) for name, field in fields.items()}
         self._lengths = {name: length for name, length in lengths.items() if length}
+
+    @property
+    def has_unique_key(self) -> bool:
+        return any(unique and set(names) <= KEY_COLUMNS for names, unique in self.connection_model._meta.indexes)
 
     def find_connection(self, **by: t.Any) -> t.Any | None:
         return next(iter(self.find_connections(**by)), None)

@@ -9,7 +9,7 @@ import typing as t
 
 from ..errors import DuplicateConnection, MissingLibrary
 from ..values import ConnectionKey
-from .base import ConnectionDatastore, columns_of, fitted, same_key
+from .base import KEY_COLUMNS, ConnectionDatastore, columns_of, fitted, same_key
 
 try:
     import sqlalchemy as sa
@@ -38,6 +38,13 @@ class SQLAlchemySessionConnectionDatastore(ConnectionDatastore):
     def session(self) -> t.Any:
         """The session of the moment."""
         return self._session
+
+    @property
+    def has_unique_key(self) -> bool:
+        table = self.connection_model.__table__
+        unique = [c for c in table.constraints if isinstance(c, (sa.UniqueConstraint, sa.PrimaryKeyConstraint))]
+        unique += [index for index in table.indexes if index.unique]
+        return any({column.name for column in each.columns} <= KEY_COLUMNS and each.columns for each in unique)
 
     def find_connection(self, **by: t.Any) -> t.Any | None:
         return next(iter(self.find_connections(**by)), None)

@@ -30,11 +30,11 @@ class UTCDateTimeField(DateTimeField):
         """To the database: naive UTC. A naive time is taken for UTC."""
         if value is not None and value.tzinfo is not None:
             value = value.astimezone(dt.UTC).replace(tzinfo=None)
-        return super().db_value(value)
+        return super().db_value(value)  # type: ignore[no-untyped-call]  # Peewee has no types
 
     def python_value(self, value: t.Any) -> t.Any:
         """From the database: aware UTC."""
-        found = super().python_value(value)
+        found = super().python_value(value)  # type: ignore[no-untyped-call]  # Peewee has no types
         return found.replace(tzinfo=dt.UTC) if isinstance(found, dt.datetime) else found
 
 

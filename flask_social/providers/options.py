@@ -53,6 +53,12 @@ def _url(name: str, value: object) -> str:
     return text
 
 
+def _icon(name: str, value: object) -> str:
+    if not re.fullmatch(r"[a-z0-9_-]+", _text(name, value)):
+        raise ValueError(f"{name!r} must be the name of an icon: it becomes part of a CSS class")
+    return str(value)
+
+
 def _flag(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{name!r} must be True or False")
@@ -103,7 +109,7 @@ def _method(name: str, value: object) -> str:
 
 _READERS: dict[str, cabc.Callable[[str, object], t.Any]] = {
     "name": _text,
-    "icon": _text,
+    "icon": _icon,
     "colour": _text,
     "scopes": _texts,
     "scope_separator": _text,

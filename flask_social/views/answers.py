@@ -47,11 +47,11 @@ def say(state: SocialState, code: str, name: str) -> None:
         flash(text(state, code, name), state.settings.message(code)[1])
 
 
-def leave(state: SocialState, code: str, name: str, default: str) -> ResponseReturnValue:
+def leave(state: SocialState, code: str, name: str, default: str, status: int = 302) -> ResponseReturnValue:
     """Ends a visit: the message, and a redirect to ``SOCIAL_<CODE>_VIEW`` or to ``default``."""
     say(state, code, name)
     view = state.settings.views.get(code)
-    return redirect(view_url(view) if view else default)
+    return redirect(view_url(view) if view else default, status)
 
 
 def note_refusal(provider: Provider, code: str, intent: Intent) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from flask import abort, redirect, render_template, request
+from flask import abort, render_template, request
 from flask.typing import ResponseReturnValue
 
 from .. import flow, security
@@ -108,8 +108,7 @@ def _remove(state: SocialState, provider_id: str, subject: str | None) -> Respon
             return security.json({"removed": len(losing)})
     elif security.wants_json():
         return answers.json_error(state, "connection_unknown" if code == "not_disconnected" else code, name)
-    answers.say(state, code, name)
-    return redirect(back_to, 303)
+    return answers.leave(state, code, name, back_to, 303)
 
 
 def _ways_left(state: SocialState, user: t.Any, mine: t.Sequence[t.Any], losing: t.Sequence[t.Any]) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections.abc as cabc
 import typing as t
 
-from flask import redirect
 from flask.typing import ResponseReturnValue
 
 from .. import security
@@ -42,8 +41,7 @@ def connect_handler(values: cabc.Mapping[str, t.Any], provider: Provider) -> Res
         answers.note_refusal(provider, code, "connect")
     if code != "connected":
         connection_failed.send(current_sender(), user=user)
-    answers.say(state, code, provider.name)
-    return redirect(after_connect_url(state))
+    return answers.leave(state, code, provider.name, after_connect_url(state))
 
 
 def _connect(state: SocialState, key: ConnectionKey, user: t.Any, values: cabc.Mapping[str, t.Any]) -> str:

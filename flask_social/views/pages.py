@@ -49,9 +49,7 @@ class Pages:
         if user is None:
             return False
         # A user with a password needs no look at the other connections.
-        return bool(security.other_ways_in(user)) or can_disconnect(
-            self._state, user, self.connections(), [connection]
-        )
+        return bool(security.other_ways_in(user)) or can_disconnect(self._state, user, self.connections(), [connection])
 
     def can_verify(self) -> list[Provider]:
         """The providers through which the current user can prove to be present."""

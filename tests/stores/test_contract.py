@@ -337,6 +337,8 @@ class TestNineColumns:
     def test_what_it_lacks_is_left_out(self, kit: Kit) -> None:
         assert kit.legacy.columns == frozenset(LEGACY_COLUMNS)
         assert kit.store.columns == frozenset(COLUMNS)
+        assert kit.store.has_unique_key
+        assert not kit.legacy.has_unique_key
         with kit.context():
             user = kit.add_user()
             more = token_values(Token("at", refresh_token="rt")) | profile_values(Profile("1", display_name="Ada"))
