@@ -7,7 +7,7 @@ import typing as t
 
 from flask import Flask
 from flask_security import Security, SQLAlchemyUserDatastore, UserMixin, hash_password
-from flask_security.models import fsqla_v2 as fsqla
+from flask_security.models import fsqla_v2, fsqla_v3
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import configure_mappers
 
@@ -86,14 +86,20 @@ class Kit:
         return [name for name, _ in self.events]
 
 
-def make_kit(providers: dict[str, t.Any] | None = None, **config: t.Any) -> Kit:
-    """An application with these provider settings and configuration; tables are made."""
+def make_kit(providers: dict[str, t.Any] | None = None, *, passkeys: bool = False, **config: t.Any) -> Kit:
+    """An application with these provider settings and configuration; tables are made.
+
+    :param passkeys: with Flask-Security's model of passkeys.
+    """
     app = Flask("tests.appkit")
     app.config.update(CONFIG)
     app.config.update(config)
     app.config.update({f"SOCIAL_{name.upper()}": setting for name, setting in (providers or {}).items()})
     db = SQLAlchemy(app)
+    fsqla = fsqla_v3 if passkeys else fsqla_v2
     fsqla.FsModels.set_db_info(db)
+    # SQLAlchemy finds it by its name.
+    webauthn = type("WebAuthn", (db.Model, fsqla_v3.FsWebAuthnMixin), {}) if passkeys else None
 
     class Role(db.Model, fsqla.FsRoleMixin):  # type: ignore[name-defined,misc]
         pass
@@ -106,13 +112,13 @@ def make_kit(providers: dict[str, t.Any] | None = None, **config: t.Any) -> Kit:
         user_id = db.Column(db.ForeignKey("user.id", ondelete="CASCADE"), nullable=False, index=True)
         user = db.relationship("User")
 
-    security = Security(app, SQLAlchemyUserDatastore(db, User, Role))
+    # Now: a mapper that waits for a class which another test has let go of would fail there.
+    configure_mappers()
+    security = Security(app, SQLAlchemyUserDatastore(db, User, Role, webauthn))
     social = Social(app, SQLAlchemyConnectionDatastore(db, Connection))
     kit = Kit(app, db, User, Connection, security, social)
     listen(app, kit.events)
     add_pages(app)
-    # Now: a mapper that waits for a class which a later test lets go of would fail there.
-    configure_mappers()
     with app.app_context():
         db.create_all()
     return kit

@@ -132,6 +132,7 @@ def app(social_provider: t.Any, acme: t.Any) -> Flask:
         image_url = db.Column(db.String(512))
         rank = db.Column(db.Integer)
 
+    configure_mappers()
     users = SQLAlchemyUserDatastore(db, User, Role)
     app.security = Security(app, users)  # type: ignore[attr-defined]
     app.social = Social(app, SQLAlchemyConnectionDatastore(db, Connection))  # type: ignore[attr-defined]
@@ -164,7 +165,6 @@ def app(social_provider: t.Any, acme: t.Any) -> Flask:
         users.commit()
         return answer
 
-    configure_mappers()
     with app.app_context():
         db.create_all()
     return app

@@ -6,6 +6,7 @@ import time
 import typing as t
 
 import pytest
+from flask.sessions import SecureCookieSessionInterface
 
 from flask_social import security
 
@@ -122,6 +123,71 @@ def test_what_flask_security_must_have(kit: Kit, name: str) -> None:
     for part in name.split("."):
         assert hasattr(found, part), name
         found = getattr(found, part)
+
+
+def test_remember_is_flask_securitys(social_provider: t.Any, social_login: t.Any) -> None:
+    for remember in (True, False):
+        kit = make_kit({"google": social_provider.settings("google")}, SECURITY_DEFAULT_REMEMBER_ME=remember)
+        kit.add_user()
+        client = kit.app.test_client()
+        kit.log_in(client)
+        social_login(client, "google", "ada", intent="connect")
+        client = kit.app.test_client()
+        social_login(client, "google", "ada")
+        assert (client.get_cookie("remember_token") is not None) is remember
+
+
+def test_a_login_gives_a_server_side_session_a_new_id(social_provider: t.Any, social_login: t.Any) -> None:
+    class Interface(SecureCookieSessionInterface):
+        """As server-side interfaces do: a session that can have a new id."""
+
+        renewed = 0
+
+        def regenerate(self, session: t.Any) -> None:
+            self.renewed += 1
+
+    kit = make_kit({"google": social_provider.settings("google")})
+    interface = kit.app.session_interface = Interface()
+    kit.add_user()
+    client = kit.app.test_client()
+    kit.log_in(client)
+    social_login(client, "google", "ada", intent="connect")
+    assert interface.renewed == 0
+    social_login(kit.app.test_client(), "google", "ada")
+    assert interface.renewed == 1
+
+
+WAYS: list[t.Any] = [
+    ({}, []),
+    pytest.param(
+        {"SECURITY_PASSWORDLESS": True, "SOCIAL_URL_PREFIX": "/social"},
+        ["mail_link"],
+        marks=pytest.mark.filterwarnings("ignore:The passwordless feature:DeprecationWarning"),
+    ),
+    ({"SECURITY_UNIFIED_SIGNIN": True, "SECURITY_US_ENABLED_METHODS": ["email"]}, ["unified:email"]),
+    ({"SECURITY_UNIFIED_SIGNIN": True, "SECURITY_US_ENABLED_METHODS": ["password"]}, []),
+    ({"SECURITY_WEBAUTHN": True, "passkeys": True}, ["passkey"]),
+    ({"SECURITY_WEBAUTHN": True, "SECURITY_WAN_ALLOW_AS_FIRST_FACTOR": False, "passkeys": True}, []),
+]
+
+
+@pytest.mark.parametrize(("config", "expected"), WAYS)
+def test_every_way_in_of_flask_security(config: dict[str, t.Any], expected: list[str]) -> None:
+    totp = {"SECURITY_TOTP_SECRETS": {"1": "TjQ9Qa31VOrfEzuPy4VHQWPCTmRzCnFzMKLxXYiZu9B"}, "SECURITY_TOTP_ISSUER": "t"}
+    kit = make_kit(**{**totp, **config})
+    user_id = kit.add_user(password=None)
+    with kit.app.test_request_context():
+        store = kit.security.datastore
+        user = store.find_user(id=user_id)
+        if "SECURITY_UNIFIED_SIGNIN" in config:
+            store.us_setup_email(user)
+        if "SECURITY_WEBAUTHN" in config:
+            store.create_webauthn(
+                user, credential_id=b"1", public_key=b"1", name="key", sign_count=0, usage="first",
+                device_type="single_device", backup_state=False, transports=[],
+            )  # fmt: skip
+        store.commit()
+        assert security.other_ways_in(user) == expected
 
 
 def test_ways_in(kit: Kit) -> None:
