@@ -6,6 +6,8 @@ import collections.abc as cabc
 import typing as t
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
 
 from flask_social.testing.browser import visit
 
@@ -15,6 +17,21 @@ pytest_plugins = ["tests.servers"]
 
 #: Begins a visit, lets the person choose at the provider, and returns the callback's address without going there.
 Begin = cabc.Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def _close_databases() -> cabc.Iterator[None]:
+    """Closes every database that a test opened: an application made for one test never does."""
+    engines: set[Engine] = set()
+
+    def note(connection: Connection) -> None:
+        engines.add(connection.engine)
+
+    event.listen(Engine, "engine_connect", note)
+    yield
+    event.remove(Engine, "engine_connect", note)
+    for engine in engines:
+        engine.dispose()
 
 
 @pytest.fixture

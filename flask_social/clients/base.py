@@ -41,7 +41,8 @@ LOGGERS = (
 )
 
 _SECRET_NAMES = (
-    "access_token|appsecret_proof|client_secret|fb_exchange_token|id_token|input_token|oauth_signature|oauth_token|"
+    r"access_token|appsecret_proof|client_secret|(?<!\w)code|code_verifier|fb_exchange_token|id_token|input_token|"
+    "oauth_signature|oauth_token|oauth_verifier|"
     "oauth_token_secret|refresh_token|resource_owner_key|resource_owner_secret"
 )
 _PAIR = re.compile(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import abc
 import collections.abc as cabc
 import contextlib
+import dataclasses as dc
 import datetime as dt
 import typing as t
 
 from ..errors import AmbiguousConnection, StoreError
 from ..values import ConnectionKey, Profile, Token
+
+T = t.TypeVar("T")
 
 #: Columns that hold a token; sealed by the ready models.
 TOKEN_COLUMNS = ("access_token", "secret", "refresh_token", "id_token")
@@ -101,10 +104,12 @@ class ConnectionDatastore(abc.ABC):
     def create_connection(self, **values: t.Any) -> t.Any:
         """Writes a new connection within the caller's transaction and returns it.
 
-        Columns that the model lacks are left out; a value too long for its column is stored as ``NULL``.
+        Columns that the model lacks are left out; a text that its column cannot hold is stored as ``NULL``, in a
+        ``NOT NULL`` column as an empty text.
 
         :raises DuplicateConnection: when the key has a row already and the model declares it unique. The
             caller's transaction goes on.
+        :raises StoreError: when a part of the key does not fit its column, or the database refuses the row.
         """
 
     @abc.abstractmethod
@@ -117,11 +122,14 @@ class ConnectionDatastore(abc.ABC):
 
     @abc.abstractmethod
     def update_connection(self, connection: t.Any, **values: t.Any) -> None:
-        """Writes columns of a connection within the caller's transaction, by the rules of :meth:`create_connection`."""
+        """Writes columns of a connection within the caller's transaction, by the rules of :meth:`create_connection`.
+
+        :raises StoreError: with the code ``connection_gone`` when somebody else removed it meanwhile.
+        """
 
     @abc.abstractmethod
     def put(self, connection: t.Any) -> t.Any:
-        """Adds a connection that the caller made or changed, and returns it."""
+        """Writes a connection that the caller made or changed, and returns it; raises as the two above."""
 
     @abc.abstractmethod
     def commit(self) -> None:
@@ -185,8 +193,14 @@ def profile_values(profile: Profile) -> dict[str, t.Any]:
 
 
 def columns_of(model: t.Any) -> frozenset[str]:
-    """The columns of :data:`COLUMNS` that a model has."""
-    return frozenset(name for name in COLUMNS if hasattr(model, name))
+    """The columns of :data:`COLUMNS` that a model has. A property that cannot be set is none."""
+    found = ((name, getattr(model, name)) for name in COLUMNS if hasattr(model, name))
+    return frozenset(name for name, column in found if getattr(column, "fset", column) is not None)
+
+
+def findable(by: cabc.Mapping[str, t.Any]) -> bool:
+    """Whether a row may hold these values: a text that no database takes finds nothing, and is no error."""
+    return all(_storable(value) for value in by.values())
 
 
 def same_key(connection: t.Any, by: cabc.Mapping[str, t.Any]) -> bool:
@@ -194,25 +208,63 @@ def same_key(connection: t.Any, by: cabc.Mapping[str, t.Any]) -> bool:
     return all(getattr(connection, name) == by[name] for name in KEY_COLUMNS if name in by)
 
 
-def fitted(
-    columns: cabc.Container[str], lengths: cabc.Mapping[str, int], values: cabc.Mapping[str, t.Any]
-) -> dict[str, t.Any]:
-    """The values that a model has a column for. A text too long for its column becomes ``None``.
+def in_order(rows: cabc.Iterable[T]) -> list[T]:
+    """Connections by rank (without one: 1) and then age; those of one age stay as they stand."""
 
-    A cut token or address would be a wrong one, where ``None`` says that it is missing.
+    def age(row: t.Any) -> dt.datetime:
+        made = getattr(row, "created_at", None)
+        if not isinstance(made, dt.datetime):
+            return dt.datetime.min.replace(tzinfo=dt.UTC)
+        return made if made.tzinfo is not None else made.replace(tzinfo=dt.UTC)
 
-    :raises StoreError: when a part of the key is too long: the connection would be somebody else's.
+    def rank(row: t.Any) -> int:
+        given = getattr(row, "rank", None)
+        return 1 if given is None else int(given)
+
+    return sorted(rows, key=lambda row: (rank(row), age(row)))
+
+
+@dc.dataclass(frozen=True, slots=True)
+class Texts:
+    """What the text columns of a model can hold.
+
+    :param lengths: the most characters, by column; a column without a limit is left out.
+    :param required: the columns that take no ``NULL`` and have no default.
+    """
+
+    lengths: cabc.Mapping[str, int]
+    required: frozenset[str] = frozenset()
+
+
+def fitted(columns: cabc.Container[str], texts: Texts, values: cabc.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The values that a model has a column for. A text that its column cannot hold becomes ``None``.
+
+    A cut token or address would be a wrong one, where ``None`` says that it is missing; a column that takes no
+    ``NULL`` says it with an empty text.
+
+    :raises StoreError: when a part of the key does not fit: the connection would be somebody else's.
     """
     fitting: dict[str, t.Any] = {}
     for name, value in values.items():
         if name not in columns:
             continue
-        if isinstance(value, str) and len(value) > lengths.get(name, len(value)):
+        if isinstance(value, str) and (len(value) > texts.lengths.get(name, len(value)) or not _storable(value)):
             if name in KEY_COLUMNS:
-                raise StoreError(f"The column {name} is too short for this id; make it String(255).")
+                raise StoreError(f"The column {name} is too short for this id, or it is no text; make it String(255).")
             value = None
-        fitting[name] = value
+        fillable = name in texts.required and name not in KEY_COLUMNS | {"user_id"}
+        fitting[name] = "" if value is None and fillable else value
     return fitting
+
+
+def _storable(value: object) -> bool:
+    """Whether every database takes this as text: PostgreSQL has no NUL, and UTF-8 no lone surrogate."""
+    if not isinstance(value, str):
+        return True
+    try:
+        return b"\0" not in value.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def utcnow() -> dt.datetime:

@@ -8,24 +8,32 @@ import threading
 import types
 import typing as t
 
-from ..errors import DuplicateConnection
+from ..errors import DuplicateConnection, StoreError
 from ..values import ConnectionKey
-from .base import COLUMNS, ConnectionDatastore
+from .base import COLUMNS, ConnectionDatastore, in_order, utcnow
 
 
 class MemoryConnection(types.SimpleNamespace):
     """One connection; its fields are those of :data:`~flask_social.datastores.base.COLUMNS`."""
 
     def __init__(self, **values: t.Any) -> None:
-        defaults = dict.fromkeys(COLUMNS) | {"rank": 1, "token_version": 0, "status": "active"}
-        super().__init__(**defaults | values)
+        now = utcnow()
+        defaults = {"rank": 1, "token_version": 0, "status": "active", "created_at": now, "updated_at": now}
+        super().__init__(**dict.fromkeys(COLUMNS) | defaults | values)
+
+    # A row is itself, and not another one that holds the same.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__  # type: ignore[assignment]  # a namespace has none
 
     def __repr__(self) -> str:
         return f"<MemoryConnection {self.provider_id} of user {self.user_id}>"
 
 
 class MemoryConnectionDatastore(ConnectionDatastore):
-    """Keeps connections in a list. Tokens are held as they are: they never leave the process."""
+    """Keeps connections in a list, for one process. Tokens are held as they are: they never leave the process.
+
+    It knows no users: an application that deletes one calls ``delete_connections(user_id=…)``.
+    """
 
     columns = frozenset(COLUMNS)
     has_unique_key = True
@@ -42,21 +50,17 @@ class MemoryConnectionDatastore(ConnectionDatastore):
     def find_connections(self, **by: t.Any) -> cabc.Sequence[t.Any]:
         with self._lock:
             found = [row for row in self._rows if all(getattr(row, name) == value for name, value in by.items())]
-        return sorted(found, key=lambda row: row.rank)
+        return in_order(found)
 
     def create_connection(self, **values: t.Any) -> t.Any:
-        key = ConnectionKey(values["provider_id"], values["provider_user_id"])
-        with self._lock:
-            if self.find_owned(key):
-                raise DuplicateConnection(key)
-            made = self.connection_model(**{name: value for name, value in values.items() if name in COLUMNS})
-            self._rows.append(made)
-        return made
+        return self.put(self.connection_model(**{name: value for name, value in values.items() if name in COLUMNS}))
 
     def update_connection(self, connection: t.Any, **values: t.Any) -> None:
-        for name, value in values.items():
-            if name in COLUMNS:
-                setattr(connection, name, value)
+        with self._lock:
+            if connection not in self._rows:
+                raise StoreError("The connection was removed meanwhile.", code="connection_gone")
+            for name in values.keys() & self.columns:
+                setattr(connection, name, values[name])
 
     def delete_connection(self, **by: t.Any) -> bool:
         with self._lock:
@@ -73,7 +77,10 @@ class MemoryConnectionDatastore(ConnectionDatastore):
         return bool(found)
 
     def put(self, connection: t.Any) -> t.Any:
+        key = ConnectionKey(connection.provider_id, connection.provider_user_id)
         with self._lock:
+            if any(row is not connection for row in self.find_owned(key)):
+                raise DuplicateConnection(key)
             if connection not in self._rows:
                 self._rows.append(connection)
         return connection
@@ -88,7 +95,7 @@ class MemoryConnectionDatastore(ConnectionDatastore):
         return self.find_connections(provider_id=key.provider_id, provider_user_id=key.provider_user_id)
 
     def install(self, user_model: t.Any) -> None:
-        """Nothing: users live elsewhere. An application that deletes one calls :meth:`delete_connections`."""
+        """Nothing: users live elsewhere."""
 
     @contextlib.contextmanager
     def lock_user(self, user_id: t.Any) -> cabc.Iterator[None]:

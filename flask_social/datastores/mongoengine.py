@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import contextlib
-import datetime as dt
 import time
 import typing as t
+import uuid
 
 from ..errors import DuplicateConnection, MissingLibrary, StoreError
 from ..values import ConnectionKey
-from .base import KEY_COLUMNS, ConnectionDatastore, columns_of, fitted, same_key, utcnow
+from .base import KEY_COLUMNS, ConnectionDatastore, Texts, columns_of, findable, fitted, in_order, same_key
 
 try:
     from mongoengine import signals
-    from mongoengine.errors import NotUniqueError, ValidationError
+    from mongoengine.base import get_document
+    from mongoengine.errors import NotUniqueError, SaveConditionError, ValidationError
+    from mongoengine.fields import StringField
+    from pymongo import ReturnDocument
     from pymongo.errors import DuplicateKeyError
 except ImportError as error:  # pragma: no cover  # seen in an environment without MongoEngine only
     raise MissingLibrary("MongoEngine", "mongoengine") from error
-
-#: Seconds for which a lock on a user holds when its holder dies, and for which another one waits.
-LOCK_LIFETIME = 10
-
-_TIMES = ("expires_at", "lease_until", "created_at", "updated_at", "last_login_at")
 
 
 class MongoEngineConnectionDatastore(ConnectionDatastore):
@@ -31,44 +29,49 @@ class MongoEngineConnectionDatastore(ConnectionDatastore):
     :param db: the extension object of the application, which is not used; ``None`` will do.
     """
 
+    #: Seconds after which the lock of a holder that died is free, by the server's clock.
+    lease = 10.0
+
+    #: Seconds for which a lock is waited for.
+    patience = 15.0
+
     def __init__(self, db: t.Any, connection_model: t.Any) -> None:
         super().__init__(connection_model)
         self.db = db
         self.columns = columns_of(connection_model)
-        fields = connection_model._fields
-        lengths = {name: getattr(field, "max_length", None) for name, field in fields.items()}
-        self._lengths = {name: length for name, length in lengths.items() if length}
+        fields = {n: f for n, f in connection_model._fields.items() if isinstance(f, StringField)}
+        lengths = {name: field.max_length for name, field in fields.items() if field.max_length}
+        required = (name for name, field in fields.items() if field.required and field.default is None)
+        self._texts = Texts(lengths, frozenset(required))
 
     @property
     def has_unique_key(self) -> bool:
-        specs = self.connection_model._meta.get("index_specs") or self.connection_model._unique_with_indexes()
-        unique = [spec for spec in specs if spec.get("unique")]
+        model = self.connection_model
+        unique = [spec for spec in (*model._meta["index_specs"], *model._unique_with_indexes()) if spec.get("unique")]
         return any({name for name, _ in spec["fields"]} <= KEY_COLUMNS for spec in unique)
 
     def find_connection(self, **by: t.Any) -> t.Any | None:
         return next(iter(self.find_connections(**by)), None)
 
     def find_connections(self, **by: t.Any) -> cabc.Sequence[t.Any]:
+        if not findable(by):
+            return []
         try:
-            found = [row for row in self.connection_model.objects(**by) if same_key(row, by)]
+            return in_order(row for row in self.connection_model.objects(**by).order_by("pk") if same_key(row, by))
         except ValidationError:  # a user id of another kind
             return []
-        return sorted(found, key=lambda row: (getattr(row, "rank", None) or 1, row.pk))
 
     def find_owned(self, key: ConnectionKey) -> cabc.Sequence[t.Any]:
         return self.find_connections(provider_id=key.provider_id, provider_user_id=key.provider_user_id)
 
     def create_connection(self, **values: t.Any) -> t.Any:
-        made = self.connection_model(**fitted(self.columns, self._lengths, values))
-        try:
-            return made.save(force_insert=True)
-        except NotUniqueError as error:
-            raise DuplicateConnection(ConnectionKey(values["provider_id"], values["provider_user_id"])) from error
+        return self._save(self.connection_model(**fitted(self.columns, self._texts, values)), force_insert=True)
 
     def update_connection(self, connection: t.Any, **values: t.Any) -> None:
-        for name, value in fitted(self.columns, self._lengths, values).items():
+        for name, value in fitted(self.columns, self._texts, values).items():
             setattr(connection, name, value)
-        connection.save()
+        # With a condition, because an unconditional save writes half a row where there is none any more.
+        self._save(connection, save_condition={"pk": connection.pk})
 
     def delete_connection(self, **by: t.Any) -> bool:
         return self._delete(self.find_connections(**by)[:1])
@@ -77,7 +80,7 @@ class MongoEngineConnectionDatastore(ConnectionDatastore):
         return self._delete(self.find_connections(**by))
 
     def put(self, connection: t.Any) -> t.Any:
-        return connection.save()
+        return self._save(connection)
 
     def commit(self) -> None:
         """Nothing: every call is written at once."""
@@ -89,26 +92,45 @@ class MongoEngineConnectionDatastore(ConnectionDatastore):
     def lock_user(self, user_id: t.Any) -> cabc.Iterator[None]:
         """Holds a lease in the collection ``social_locks`` beside the connections, taken by compare-and-set.
 
-        :raises StoreError: when somebody else holds it for longer than ten seconds.
+        Work under the lock must end within :attr:`lease`.
+
+        :raises StoreError: when somebody else holds it for longer than :attr:`patience`.
         """
         locks = self.connection_model._get_db()["social_locks"]
-        name, token = f"user:{user_id}", object.__hash__(object()) ^ time.monotonic_ns()
-        end = time.monotonic() + LOCK_LIFETIME
-        while not _take(locks, name, token):
+        name, holder = f"{self.connection_model._get_collection_name()}:{user_id}", uuid.uuid4().hex
+        end = time.monotonic() + self.patience
+        while not _take(locks, name, holder, self.lease):
             if time.monotonic() > end:
                 raise StoreError("This user's connections are being changed by somebody else; try again.")
             time.sleep(0.02)
         try:
             yield
         finally:
-            locks.delete_one({"_id": name, "token": token})
+            locks.delete_one({"_id": name, "holder": holder})
 
     def install(self, user_model: t.Any) -> None:
-        if user_model is not None and hasattr(user_model, "_meta"):
-            signals.post_delete.connect(self._user_deleted, sender=user_model)
+        # A document tells its own class, so every class of the family is listened to.
+        for name in getattr(user_model, "_subclasses", ()):
+            # Before and after: a connection that is made meanwhile shall not stay either.
+            for signal in (signals.pre_delete, signals.post_delete):
+                signal.connect(self._forget, sender=get_document(name))
 
-    def _user_deleted(self, sender: t.Any, document: t.Any) -> None:
+    def _forget(self, sender: t.Any, document: t.Any, **more: t.Any) -> None:
         self.connection_model.objects(user_id=document.pk).delete()
+
+    def _save(self, connection: t.Any, **options: t.Any) -> t.Any:
+        key = ConnectionKey(connection.provider_id, connection.provider_user_id)
+        try:
+            return connection.save(**options)
+        except NotUniqueError as error:
+            if self.find_owned(key):
+                raise DuplicateConnection(key) from error
+            raise StoreError("Another unique key of the connection model refuses this connection.") from error
+        except SaveConditionError as error:
+            raise StoreError("The connection was removed meanwhile.", code="connection_gone") from error
+        except ValidationError as error:
+            names = ", ".join(error.to_dict())
+            raise StoreError(f"The connection model refuses these fields: {names}.") from None  # values may be tokens
 
     def _delete(self, rows: cabc.Sequence[t.Any]) -> bool:
         for row in rows:
@@ -116,12 +138,17 @@ class MongoEngineConnectionDatastore(ConnectionDatastore):
         return bool(rows)
 
 
-def _take(locks: t.Any, name: str, token: int) -> bool:
-    now = utcnow()
-    free = {"_id": name, "until": {"$lt": now}}
-    lease = {"$set": {"token": token, "until": now + dt.timedelta(seconds=LOCK_LIFETIME)}}
+def _take(locks: t.Any, name: str, holder: str, seconds: float) -> bool:
+    """Takes the lease when it is free, in one step and by the clock of the server; tells who has it now."""
+    free = {"$lte": [{"$ifNull": ["$until", 0]}, "$$NOW"]}  # a number sorts before any time
+    lease = {
+        "holder": {"$cond": [free, holder, "$holder"]},
+        "until": {"$cond": [free, {"$add": ["$$NOW", int(seconds * 1000)]}, "$until"]},
+    }
     try:
-        locks.update_one(free, lease, upsert=True)
-    except DuplicateKeyError:  # it is held: the upsert found no free one, and the name is taken
+        found = locks.find_one_and_update(
+            {"_id": name}, [{"$set": lease}], upsert=True, return_document=ReturnDocument.AFTER
+        )
+    except DuplicateKeyError:  # two of us made the first lease of this user at once
         return False
-    return True
+    return bool(found["holder"] == holder)

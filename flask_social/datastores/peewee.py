@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import contextlib
+import functools
 import typing as t
+import weakref
 
-from ..errors import DuplicateConnection, MissingLibrary
+from ..errors import DuplicateConnection, MissingLibrary, StoreError
 from ..values import ConnectionKey
-from .base import KEY_COLUMNS, ConnectionDatastore, columns_of, fitted, same_key
+from .base import KEY_COLUMNS, ConnectionDatastore, Texts, columns_of, findable, fitted, in_order, same_key
 
 try:
     import peewee
@@ -19,20 +21,22 @@ except ImportError as error:  # pragma: no cover  # seen in an environment witho
 class PeeweeConnectionDatastore(ConnectionDatastore):
     """Connections in a Peewee model. A write belongs to the caller's ``db.atomic()``, or is committed at once.
 
-    :param db: the :class:`peewee.Database`, or an extension object that has one as ``database``.
+    :param db: the :class:`peewee.Database` or extension object of the application; the database is the model's.
     """
 
     def __init__(self, db: t.Any, connection_model: t.Any) -> None:
         super().__init__(connection_model)
-        self.db = db if isinstance(db, peewee.Database) else db.database
+        self.db = db
         self.columns = columns_of(connection_model)
-        fields = connection_model._meta.fields
-        lengths = {name: getattr(field, "max_length", None) for name, field in fields.items()}
-        self._lengths = {name: length for name, length in lengths.items() if length}
+        fields = {n: f for n, f in connection_model._meta.fields.items() if isinstance(f, peewee._StringField)}
+        lengths = {name: field.max_length for name, field in fields.items() if hasattr(field, "max_length")}
+        required = (name for name, field in fields.items() if not field.null and field.default is None)
+        self._texts = Texts(lengths, frozenset(required))
 
     @property
     def has_unique_key(self) -> bool:
-        return any(unique and set(names) <= KEY_COLUMNS for names, unique in self.connection_model._meta.indexes)
+        unique = [index for index in self.connection_model._meta.fields_to_index() if getattr(index, "_unique", False)]
+        return any({getattr(it, "name", None) for it in index._expressions} <= KEY_COLUMNS for index in unique)
 
     def find_connection(self, **by: t.Any) -> t.Any | None:
         return next(iter(self.find_connections(**by)), None)
@@ -48,22 +52,15 @@ class PeeweeConnectionDatastore(ConnectionDatastore):
         return self._rows(query, {"provider_id": key.provider_id, "provider_user_id": key.provider_user_id})
 
     def create_connection(self, **values: t.Any) -> t.Any:
-        made = self.connection_model(**fitted(self.columns, self._lengths, values))
-        try:
-            with self.db.atomic():
-                made.save(force_insert=True)
-        except peewee.IntegrityError as error:
-            key = ConnectionKey(values["provider_id"], values["provider_user_id"])
-            if self.find_owned(key):
-                raise DuplicateConnection(key) from error
-            raise
+        made = self.connection_model(**fitted(self.columns, self._texts, values))
+        self._save(made, force_insert=True)
         return made
 
     def update_connection(self, connection: t.Any, **values: t.Any) -> None:
-        for name, value in fitted(self.columns, self._lengths, values).items():
+        for name, value in fitted(self.columns, self._texts, values).items():
             setattr(connection, name, value)
-        if connection.dirty_fields:
-            connection.save(only=connection.dirty_fields)
+        if connection.dirty_fields and not self._save(connection, only=connection.dirty_fields):
+            raise StoreError("The connection was removed meanwhile.", code="connection_gone")
 
     def delete_connection(self, **by: t.Any) -> bool:
         return self._delete(self.find_connections(**by)[:1])
@@ -72,7 +69,8 @@ class PeeweeConnectionDatastore(ConnectionDatastore):
         return self._delete(self.find_connections(**by))
 
     def put(self, connection: t.Any) -> t.Any:
-        connection.save()
+        if not self._save(connection):
+            self._save(connection, force_insert=True)  # the application chooses the primary key
         return connection
 
     def commit(self) -> None:
@@ -83,26 +81,71 @@ class PeeweeConnectionDatastore(ConnectionDatastore):
 
     @contextlib.contextmanager
     def lock_user(self, user_id: t.Any) -> cabc.Iterator[None]:
-        """Locks the user's row for the length of a transaction; SQLite has one lock, which is taken at once."""
-        owner = self._owner
-        if isinstance(self.db, peewee.SqliteDatabase):
-            with self.db.atomic("IMMEDIATE"):
+        """Locks the user's row until the transaction ends; SQLite has one lock, which is taken at once.
+
+        Without a foreign key, PostgreSQL locks the id itself; another database locks the user's connections.
+        """
+        model, database, owner = self.connection_model, self._database, self._owner
+        if isinstance(database, peewee.SqliteDatabase):
+            with database.atomic() if database.in_transaction() else database.atomic("IMMEDIATE"):
+                # Within the caller's transaction only a write takes the lock.
+                model.update(provider_id=model.provider_id).where(peewee.SQL("0 = 1")).execute()
                 yield
             return
-        with self.db.atomic():
+        with database.atomic():
             if owner is not None:
                 list(owner.rel_model.select(owner.rel_field).where(owner.rel_field == user_id).for_update().tuples())
+            elif isinstance(database, peewee.PostgresqlDatabase):
+                name = f"{model._meta.table_name}:{user_id}"
+                database.execute_sql("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
+            else:
+                list(model.select(model._meta.primary_key).where(model.user_id == user_id).for_update().tuples())
             yield
 
     def install(self, user_model: t.Any) -> None:
-        """Nothing: ``user.delete_instance(recursive=True)`` and the foreign key's CASCADE delete the connections."""
+        """Makes ``user.delete_instance()`` delete the connections, ``recursive`` or not.
+
+        A ``DELETE`` of many users is left to the foreign key's CASCADE (SQLite: ``pragmas={"foreign_keys": 1}``).
+        """
+        owner = self._owner
+        user_model = owner.rel_model if owner is not None else user_model
+        if user_model is None or not hasattr(user_model, "delete_instance"):
+            return
+        if user_model not in _STORES:
+            _STORES[user_model] = weakref.WeakSet()
+            user_model.delete_instance = _forgetting(user_model.delete_instance, _STORES[user_model])
+        _STORES[user_model].add(self)
+
+    def forget(self, user: t.Any) -> None:
+        """Deletes the connections of a user who is about to be deleted."""
+        owner = self._owner
+        user_id = getattr(user, owner.rel_field.name) if owner is not None else user.get_id()
+        self.connection_model.delete().where(self.connection_model.user_id == user_id).execute()
+
+    def _save(self, connection: t.Any, **options: t.Any) -> bool:
+        """Writes a row; ``False`` when there was none to change."""
+        try:
+            with self._database.atomic():
+                return bool(connection.save(**options)) or self._exists(connection)
+        except peewee.IntegrityError as error:
+            key = ConnectionKey(connection.provider_id, connection.provider_user_id)
+            if self.find_owned(key):
+                raise DuplicateConnection(key) from error
+            raise StoreError(
+                "The database refused the connection; check the model and the user."
+            ) from None  # the database's own words may hold the row
+
+    def _exists(self, connection: t.Any) -> bool:
+        # MySQL counts rows that changed, not rows that were found.
+        return bool(self.connection_model.select().where(connection._pk_expr()).exists())
 
     def _rows(self, query: t.Any, by: cabc.Mapping[str, t.Any]) -> list[t.Any]:
+        if not findable(by):
+            return []
         model = self.connection_model
         for name, value in by.items():
             query = query.where(getattr(model, name) == value)
-        found = [row for row in query if same_key(row, by)]
-        return sorted(found, key=lambda row: (getattr(row, "rank", None) or 1, row.get_id()))
+        return in_order(row for row in query.order_by(model._meta.primary_key) if same_key(row, by))
 
     def _delete(self, rows: cabc.Sequence[t.Any]) -> bool:
         for row in rows:
@@ -110,8 +153,30 @@ class PeeweeConnectionDatastore(ConnectionDatastore):
         return bool(rows)
 
     @property
+    def _database(self) -> t.Any:
+        database = self.connection_model._meta.database
+        return database.obj if isinstance(database, peewee.DatabaseProxy) else database
+
+    @property
     def _owner(self) -> t.Any | None:
         """The foreign key to the user, under whatever name, or ``None``."""
         fields = self.connection_model._meta.fields.values()
         keys = [field for field in fields if isinstance(field, peewee.ForeignKeyField)]
         return next((key for key in keys if key.object_id_name == "user_id" or key.name == "user_id"), None)
+
+
+#: The stores of each user model, for as long as either lives.
+_STORES: weakref.WeakKeyDictionary[type, weakref.WeakSet[PeeweeConnectionDatastore]] = weakref.WeakKeyDictionary()
+
+
+def _forgetting(delete: t.Any, stores: cabc.Iterable[PeeweeConnectionDatastore]) -> t.Any:
+    """A ``delete_instance`` that deletes the connections first, in one transaction with the user."""
+
+    @functools.wraps(delete)
+    def delete_instance(self: t.Any, *args: t.Any, **options: t.Any) -> t.Any:
+        with type(self)._meta.database.atomic():
+            for store in stores:
+                store.forget(self)
+            return delete(self, *args, **options)
+
+    return delete_instance

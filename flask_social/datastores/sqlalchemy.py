@@ -6,15 +6,17 @@ import collections.abc as cabc
 import contextlib
 import functools
 import typing as t
+import weakref
 
-from ..errors import DuplicateConnection, MissingLibrary
+from ..errors import DuplicateConnection, MissingLibrary, StoreError
 from ..values import ConnectionKey
-from .base import KEY_COLUMNS, ConnectionDatastore, columns_of, fitted, same_key
+from .base import KEY_COLUMNS, ConnectionDatastore, Texts, columns_of, findable, fitted, in_order, same_key
 
 try:
     import sqlalchemy as sa
     from sqlalchemy import event, orm
     from sqlalchemy.exc import IntegrityError
+    from sqlalchemy.orm.exc import StaleDataError
 except ImportError as error:  # pragma: no cover  # seen in an environment without SQLAlchemy only
     raise MissingLibrary("SQLAlchemy", "sqlalchemy") from error
 
@@ -50,28 +52,25 @@ class SQLAlchemySessionConnectionDatastore(ConnectionDatastore):
         return next(iter(self.find_connections(**by)), None)
 
     def find_connections(self, **by: t.Any) -> cabc.Sequence[t.Any]:
-        return [row for row in self._rows(by) if same_key(row, by)]
+        return self._rows(by)
 
     def find_owned(self, key: ConnectionKey) -> cabc.Sequence[t.Any]:
         by = {"provider_id": key.provider_id, "provider_user_id": key.provider_user_id}
-        return [row for row in self._rows(by, *self._with_user) if same_key(row, by)]
+        return self._rows(by, *self._with_user)
 
     def create_connection(self, **values: t.Any) -> t.Any:
-        key = ConnectionKey(values["provider_id"], values["provider_user_id"])
-        made = self.connection_model(**fitted(self.columns, self._lengths, values))
-        self._begin()
-        try:
-            with self.session.begin_nested():
-                self.session.add(made)
-        except IntegrityError as error:
-            if self.find_owned(key):
-                raise DuplicateConnection(key) from error
-            raise
-        return made
+        return self.put(self.connection_model(**fitted(self.columns, self._texts, values)))
 
     def update_connection(self, connection: t.Any, **values: t.Any) -> None:
-        for name, value in fitted(self.columns, self._lengths, values).items():
+        for name, value in fitted(self.columns, self._texts, values).items():
             setattr(connection, name, value)
+        if orm.object_session(connection) is None:
+            self.session.add(connection)
+        try:
+            self.session.flush()
+        except StaleDataError as error:
+            self.session.rollback()
+            raise StoreError("The connection was removed meanwhile.", code="connection_gone") from error
 
     def delete_connection(self, **by: t.Any) -> bool:
         return self._delete(self.find_connections(**by)[:1])
@@ -80,7 +79,19 @@ class SQLAlchemySessionConnectionDatastore(ConnectionDatastore):
         return self._delete(self.find_connections(**by))
 
     def put(self, connection: t.Any) -> t.Any:
-        self.session.add(connection)
+        key = ConnectionKey(connection.provider_id, connection.provider_user_id)
+        self._begin()
+        self.session.flush()  # what else the caller has to write is not ours to judge
+        try:
+            with self.session.begin_nested():
+                self.session.add(connection)
+        except IntegrityError as error:
+            error.hide_parameters = True  # a model of 1.x has plain tokens among them
+            if key.provider_user_id and (self.find_owned(key) or "provider_user_id" in str(error.orig)):
+                raise DuplicateConnection(key) from error
+            raise StoreError(
+                f"The database refused the connection ({type(error.orig).__name__}); check the model and the user."
+            ) from None  # the database's own words may hold the row
         return connection
 
     def commit(self) -> None:
@@ -91,34 +102,59 @@ class SQLAlchemySessionConnectionDatastore(ConnectionDatastore):
 
     @contextlib.contextmanager
     def lock_user(self, user_id: t.Any) -> cabc.Iterator[None]:
-        """Locks the user's row until the transaction ends; SQLite has one lock, which a write takes."""
+        """Locks the user's row until the transaction ends; SQLite has one lock, which a write takes.
+
+        Without a user model, PostgreSQL locks the id itself; another database locks the user's connections.
+        """
         self._begin()
-        column = self._user_key
+        column = self._owner[1]
         if column is not None:
             self.session.execute(sa.select(column).where(column == user_id).with_for_update())
+        elif self._dialect == "postgresql":
+            number = sa.func.hashtextextended(f"{self._mapper.local_table.fullname}:{user_id}", 0)
+            self.session.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
+        else:
+            mine = self.connection_model.user_id == user_id
+            self.session.execute(sa.select(*self._mapper.primary_key).where(mine).with_for_update())
         yield
 
     def install(self, user_model: t.Any) -> None:
-        if user_model is not None and user_model is not self._user_model:
-            self._user_model = user_model
-            event.listen(self._sessions, "before_flush", self._before_flush)
+        self._user_model = user_model if user_model is not None else self._user_model
+        mapper = self._owner[0]
+        if mapper is not None:
+            _STORES.setdefault(mapper.class_, weakref.WeakSet()).add(self)
+            event.listen(orm.Session, "before_flush", _before_flush)
+            event.listen(orm.Session, "do_orm_execute", _before_bulk_delete)
 
-    def _before_flush(self, session: orm.Session, context: object, instances: object) -> None:
-        # Before, because a relation would otherwise unlink the rows, and a database that checks would refuse.
-        related = "user" in self._mapper.relationships
-        for gone in [row for row in session.deleted if isinstance(row, self._user_model)]:
-            theirs = self._owner == gone.id
-            if related:
-                for row in session.scalars(sa.select(self.connection_model).where(theirs)):
-                    session.delete(row)
-            else:
-                session.execute(sa.delete(self.connection_model).where(theirs))
+    def forget(self, session: orm.Session, user: t.Any) -> None:
+        """Deletes the connections of a user who is about to be deleted in ``session``."""
+        mapper, column = self._owner
+        theirs = self.connection_model.user_id == getattr(user, mapper.get_property_by_column(column).key)
+        # A relation has plans of its own with the rows that it knows: to unlink or to delete them.
+        sides = [
+            *((it, mapper) for it in self._mapper.relationships),
+            *((it, self._mapper) for it in mapper.relationships),
+        ]
+        if any(relation.mapper is other for relation, other in sides):
+            for row in session.scalars(sa.select(self.connection_model).where(theirs)).unique():
+                session.delete(row)
+        else:
+            session.execute(sa.delete(self.connection_model).where(theirs))
+
+    def forget_all(self, state: orm.ORMExecuteState) -> None:
+        """Deletes the connections of all users whom a ``DELETE`` statement is about to delete."""
+        theirs = sa.select(self._owner[1])
+        condition = t.cast("sa.Delete", state.statement).whereclause
+        users = theirs if condition is None else theirs.where(condition)
+        statement = sa.delete(self.connection_model).where(self.connection_model.user_id.in_(users))
+        state.session.execute(statement, t.cast("t.Any", state.parameters))
 
     def _rows(self, by: cabc.Mapping[str, t.Any], *options: t.Any) -> list[t.Any]:
-        model = self.connection_model
-        rank = (sa.func.coalesce(model.rank, 1),) if "rank" in self.columns else ()
-        statement = sa.select(model).filter_by(**by).order_by(*rank, *self._mapper.primary_key).options(*options)
-        return list(self.session.scalars(statement).unique())
+        if not findable(by):
+            return []
+        statement = sa.select(self.connection_model).filter_by(**by).order_by(*self._mapper.primary_key)
+        rows = self.session.scalars(statement.options(*options)).unique()
+        return in_order(row for row in rows if same_key(row, by))
 
     def _delete(self, rows: cabc.Sequence[t.Any]) -> bool:
         for row in rows:
@@ -129,32 +165,29 @@ class SQLAlchemySessionConnectionDatastore(ConnectionDatastore):
 
     def _begin(self) -> None:
         # Python's sqlite3 begins a transaction with the first write only; a savepoint before it would commit.
-        if self.session.get_bind(self._mapper).dialect.name == "sqlite":
+        if self._dialect == "sqlite":
             table = self._mapper.local_table
             self.session.execute(sa.update(table).where(sa.false()).values(provider_id=table.c.provider_id))
 
     @property
-    def _sessions(self) -> t.Any:
-        """What makes the sessions, or the one session there is: where events are listened for."""
-        return getattr(self._session, "session_factory", self._session)
-
-    @property
-    def _owner(self) -> t.Any:
-        return self.connection_model.user_id
+    def _dialect(self) -> str:
+        return str(self.session.get_bind(self._mapper).dialect.name)
 
     @functools.cached_property
     def _mapper(self) -> t.Any:
         return sa.inspect(self.connection_model)
 
     @functools.cached_property
-    def _lengths(self) -> dict[str, int]:
-        """The longest text of each column that has a limit, by attribute."""
-        found = {}
-        for attribute in self._mapper.column_attrs:
-            length = getattr(attribute.columns[0].type, "length", None)
-            if length is not None:
-                found[attribute.key] = length
-        return found
+    def _texts(self) -> Texts:
+        columns = {attribute.key: attribute.columns[0] for attribute in self._mapper.column_attrs}
+        lengths = {name: getattr(column.type, "length", None) for name, column in columns.items()}
+        required = (
+            name
+            for name, column in columns.items()
+            if not column.nullable and column.default is None and column.server_default is None
+            if isinstance(column.type, sa.String)
+        )
+        return Texts({name: length for name, length in lengths.items() if length is not None}, frozenset(required))
 
     @functools.cached_property
     def _with_user(self) -> tuple[t.Any, ...]:
@@ -167,12 +200,39 @@ class SQLAlchemySessionConnectionDatastore(ConnectionDatastore):
             return (load,)
         return (load.joinedload(roles.class_attribute),)
 
-    @functools.cached_property
-    def _user_key(self) -> t.Any | None:
-        """The column of the user table that ``user_id`` refers to."""
+    @property
+    def _owner(self) -> tuple[t.Any, t.Any]:
+        """The mapper of the user model and the column that ``user_id`` refers to; ``None`` for what is not known.
+
+        The foreign key tells; without one the user model of :meth:`install`.
+        """
         for key in self._mapper.columns["user_id"].foreign_keys:
-            return key.column
-        return sa.inspect(self._user_model).primary_key[0] if self._user_model is not None else None
+            found = (it for it in self._mapper.registry.mappers if it.local_table is key.column.table)
+            return next(found, None), key.column
+        mapper = sa.inspect(self._user_model, raiseerr=False) if self._user_model is not None else None
+        return mapper, mapper.primary_key[0] if mapper is not None else None
+
+
+#: The stores of each user model, for as long as either lives.
+_STORES: weakref.WeakKeyDictionary[type, weakref.WeakSet[SQLAlchemySessionConnectionDatastore]]
+_STORES = weakref.WeakKeyDictionary()
+
+
+def _stores_of(mapper: orm.Mapper[t.Any]) -> list[SQLAlchemySessionConnectionDatastore]:
+    return [store for each in mapper.iterate_to_root() for store in _STORES.get(each.class_, ())]
+
+
+def _before_flush(session: orm.Session, context: object, instances: object) -> None:
+    # In any session, whoever made it, and before the flush: a relation would unlink the rows.
+    for gone in session.deleted:
+        for store in _stores_of(orm.object_mapper(gone)):
+            store.forget(session, gone)
+
+
+def _before_bulk_delete(state: orm.ORMExecuteState) -> None:
+    if state.is_delete and state.bind_mapper is not None:
+        for store in _stores_of(state.bind_mapper):
+            store.forget_all(state)
 
 
 class SQLAlchemyConnectionDatastore(SQLAlchemySessionConnectionDatastore):
@@ -189,9 +249,3 @@ class SQLAlchemyConnectionDatastore(SQLAlchemySessionConnectionDatastore):
     def session(self) -> t.Any:
         """The session of the current context."""
         return self.db.session
-
-    @property
-    def _sessions(self) -> t.Any:
-        """Flask-SQLAlchemy-Lite shows its factory; Flask-SQLAlchemy has it in its scoped session."""
-        factory = self.db.sessionmaker  # of Flask-SQLAlchemy: SQLAlchemy's own class
-        return factory if isinstance(factory, orm.sessionmaker) else self.db.session.session_factory

@@ -4,7 +4,7 @@ The application adds the owner; the mixin stands first::
 
     class Connection(MongoEngineConnectionMixin, Document):
         user_id = ObjectIdField(required=True)
-        meta = {"indexes": ["user_id", "expires_at"]}
+        meta = {"indexes": ["user_id"]}
 
         @property
         def user(self):
@@ -16,11 +16,13 @@ from __future__ import annotations
 import datetime as dt
 import typing as t
 
+from ..datastores.base import TOKEN_COLUMNS, utcnow
 from ..errors import MissingLibrary
-from .sealed import SealedToken, key_first
+from .sealed import SealedToken
 
 try:
     from mongoengine import BooleanField, DateTimeField, IntField, StringField
+    from mongoengine.base import BaseDocument
 except ImportError as error:  # pragma: no cover  # seen in an environment without MongoEngine only
     raise MissingLibrary("MongoEngine", "mongoengine") from error
 
@@ -36,7 +38,7 @@ class UTCDateTimeField(DateTimeField):
 
 
 class MongoEngineConnectionMixin:
-    """The fields of :data:`~flask_social.datastores.base.COLUMNS`, but for ``user_id``.
+    """The fields of :data:`~flask_social.datastores.base.COLUMNS`, but for ``user_id``, with the unique key.
 
     ``access_token``, ``secret``, ``refresh_token`` and ``id_token`` are opened when they are read, and sealed when
     they are set; the fields of these names in the collection hold sealed text.
@@ -61,8 +63,8 @@ class MongoEngineConnectionMixin:
     profile_url = StringField(max_length=2048)
     image_url = StringField(max_length=2048)
     rank = IntField(default=1)
-    created_at = UTCDateTimeField()
-    updated_at = UTCDateTimeField()
+    created_at = UTCDateTimeField(default=utcnow)
+    updated_at = UTCDateTimeField(default=utcnow)
     last_login_at = UTCDateTimeField()
 
     access_token = SealedToken()
@@ -70,10 +72,16 @@ class MongoEngineConnectionMixin:
     refresh_token = SealedToken()
     id_token = SealedToken()
 
+    meta: t.ClassVar[dict[str, t.Any]] = {"indexes": ["expires_at"]}
+
     def __init__(self, *args: t.Any, **values: t.Any) -> None:
-        key_first(values)
-        tokens = {name: values.pop(name) for name in ("access_token", "secret", "refresh_token", "id_token")
-                  if name in values}  # fmt: skip
+        tokens = {name: values.pop(name) for name in TOKEN_COLUMNS if name in values}
         super().__init__(*args, **values)
         for name, token in tokens.items():
             setattr(self, name, token)
+
+    def __init_subclass__(cls, **options: t.Any) -> None:
+        super().__init_subclass__(**options)
+        order = cls.__mro__
+        if BaseDocument in order and order.index(BaseDocument) < order.index(MongoEngineConnectionMixin):
+            raise TypeError(f"{cls.__name__}: write MongoEngineConnectionMixin before Document.")

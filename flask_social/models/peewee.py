@@ -14,6 +14,7 @@ from __future__ import annotations
 import datetime as dt
 import typing as t
 
+from ..datastores.base import TOKEN_COLUMNS, utcnow
 from ..errors import MissingLibrary
 from .sealed import SealedToken
 
@@ -64,8 +65,8 @@ class PeeweeConnectionMixin(Model):
     profile_url = CharField(2048, null=True)
     image_url = CharField(2048, null=True)
     rank = IntegerField(default=1)
-    created_at = UTCDateTimeField(null=True)
-    updated_at = UTCDateTimeField(null=True)
+    created_at = UTCDateTimeField(null=True, default=utcnow)
+    updated_at = UTCDateTimeField(null=True, default=utcnow)
     last_login_at = UTCDateTimeField(null=True)
 
     access_token = SealedToken()
@@ -73,12 +74,16 @@ class PeeweeConnectionMixin(Model):
     refresh_token = SealedToken()
     id_token = SealedToken()
 
-    class Meta:
-        indexes = ((("provider_id", "provider_user_id"), True),)
-
     def __init__(self, *args: t.Any, **values: t.Any) -> None:
-        tokens = {name: values.pop(name) for name in list(values) if isinstance(vars(PeeweeConnectionMixin).get(name),
-                  SealedToken)}  # fmt: skip
+        tokens = {name: values.pop(name) for name in TOKEN_COLUMNS if name in values}
         super().__init__(*args, **values)
         for name, token in tokens.items():
             setattr(self, name, token)
+
+    @classmethod
+    def validate_model(cls) -> None:
+        """Called when a model class is made: adds the unique key, whatever ``Meta`` the application writes."""
+        super().validate_model()
+        key = ("provider_id", "provider_user_id")
+        if not any(isinstance(it, tuple) and set(it[0]) == set(key) for it in cls._meta.indexes):
+            cls._meta.indexes = [*cls._meta.indexes, (key, True)]

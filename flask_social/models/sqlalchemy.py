@@ -4,7 +4,7 @@ The application adds the key, the owner and the relation::
 
     class Connection(db.Model, SQLAlchemyConnectionMixin):
         id = mapped_column(Integer, primary_key=True)
-        user_id = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), nullable=False, index=True)
+        user_id = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), nullable=False)
         user = relationship("User")
 """
 
@@ -13,13 +13,14 @@ from __future__ import annotations
 import datetime as dt
 import typing as t
 
+from ..datastores.base import KEY_COLUMNS, utcnow
 from ..errors import MissingLibrary
 from .sealed import SealedToken, key_first
 
 try:
     import sqlalchemy as sa
     from sqlalchemy import event
-    from sqlalchemy.orm import Mapped, declared_attr, mapped_column
+    from sqlalchemy.orm import Mapped, Mapper, mapped_column
 except ImportError as error:  # pragma: no cover  # seen in an environment without SQLAlchemy only
     raise MissingLibrary("SQLAlchemy", "sqlalchemy") from error
 
@@ -41,15 +42,23 @@ class UTCDateTime(sa.types.TypeDecorator[dt.datetime]):
         return None if value is None else value.replace(tzinfo=dt.UTC)
 
 
+def _exact(length: int) -> sa.String:
+    """Text that is compared to the letter; MySQL and MariaDB fold case and accents unless they are told."""
+    return sa.String(length).with_variant(sa.String(length, collation="utf8mb4_bin"), "mysql", "mariadb")
+
+
 class SQLAlchemyConnectionMixin:
     """The columns of :data:`~flask_social.datastores.base.COLUMNS`, but for ``user_id``.
+
+    The unique key of ``provider_id`` and ``provider_user_id`` and an index on ``user_id`` come by themselves, whatever
+    ``__table_args__`` the application writes.
 
     ``access_token``, ``secret``, ``refresh_token`` and ``id_token`` are opened when they are read, and sealed when
     they are set; the columns of these names hold sealed text. Reading needs an application context.
     """
 
-    provider_id: Mapped[str] = mapped_column(sa.String(64))
-    provider_user_id: Mapped[str] = mapped_column(sa.String(255))
+    provider_id: Mapped[str] = mapped_column(_exact(64))
+    provider_user_id: Mapped[str] = mapped_column(_exact(255))
     sealed_access_token: Mapped[str | None] = mapped_column("access_token", sa.Text)
     sealed_secret: Mapped[str | None] = mapped_column("secret", sa.Text)
     sealed_refresh_token: Mapped[str | None] = mapped_column("refresh_token", sa.Text)
@@ -67,8 +76,8 @@ class SQLAlchemyConnectionMixin:
     profile_url: Mapped[str | None] = mapped_column(sa.String(2048))
     image_url: Mapped[str | None] = mapped_column(sa.String(2048))
     rank: Mapped[int] = mapped_column(default=1)
-    created_at: Mapped[dt.datetime | None] = mapped_column(UTCDateTime)
-    updated_at: Mapped[dt.datetime | None] = mapped_column(UTCDateTime)
+    created_at: Mapped[dt.datetime | None] = mapped_column(UTCDateTime, default=utcnow)
+    updated_at: Mapped[dt.datetime | None] = mapped_column(UTCDateTime, default=utcnow)
     last_login_at: Mapped[dt.datetime | None] = mapped_column(UTCDateTime)
 
     access_token = SealedToken()
@@ -76,9 +85,19 @@ class SQLAlchemyConnectionMixin:
     refresh_token = SealedToken()
     id_token = SealedToken()
 
-    @declared_attr.directive
-    def __table_args__(cls) -> t.Any:
-        return (sa.UniqueConstraint("provider_id", "provider_user_id"),)
+
+@event.listens_for(SQLAlchemyConnectionMixin, "after_mapper_constructed", propagate=True)
+def _complete_table(mapper: Mapper[t.Any], cls: type) -> None:
+    table = mapper.local_table
+    if not isinstance(table, sa.Table) or not {"user_id", *KEY_COLUMNS} <= set(table.c.keys()):
+        return  # a class between the mixin and the model
+    unique = [it.columns for it in table.constraints if isinstance(it, sa.UniqueConstraint)]
+    unique += [it.columns for it in table.indexes if it.unique]
+    if not any(set(columns.keys()) == set(KEY_COLUMNS) for columns in unique):
+        name = f"uq_{table.name}_provider_user_id"
+        table.append_constraint(sa.UniqueConstraint("provider_id", "provider_user_id", name=name))
+    if not any(next(iter(index.columns.keys()), None) == "user_id" for index in table.indexes):
+        sa.Index(None, table.c.user_id)
 
 
 @event.listens_for(SQLAlchemyConnectionMixin, "init", propagate=True)

@@ -25,7 +25,8 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+# Not for the whole run: while Playwright lives, this thread has an event loop, which other tests take for their own.
+@pytest.fixture(scope="module")
 def browser() -> cabc.Iterator[Browser]:
     try:
         from playwright.sync_api import sync_playwright

@@ -7,9 +7,7 @@ import uuid
 
 import pytest
 
-from .kits import STORES, Kit
-from .others import MemoryKit
-from .racer import KITS
+from .kits import STORES, Kit, MemoryKit, load_kit
 
 
 def make_kit(name: str, request: pytest.FixtureRequest) -> Kit:
@@ -19,8 +17,8 @@ def make_kit(name: str, request: pytest.FixtureRequest) -> Kit:
         return MemoryKit()
     if server == "sqlite":
         uri = f"sqlite:///{request.getfixturevalue('tmp_path') / 'test.db'}"
-        return KITS[store](uri if store == "peewee" else f"{uri}?timeout=20")
-    return KITS[store](request.getfixturevalue({"postgresql": "postgres_uri", "mongod": "mongodb_uri"}[server]))
+        return load_kit(store)(uri if store == "peewee" else f"{uri}?timeout=20")
+    return load_kit(store)(request.getfixturevalue({"postgresql": "postgres_uri", "mongod": "mongodb_uri"}[server]))
 
 
 @pytest.fixture(params=STORES)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import typing as t
 import uuid
 
 from flask import Flask
 
 from flask_social.datastores.base import LEGACY_COLUMNS, ConnectionDatastore
+from flask_social.datastores.memory import MemoryConnectionDatastore
 from flask_social.state import EXTENSION
 from flask_social.vault import Vault
 
@@ -72,6 +74,35 @@ class Kit:
 
     def close(self) -> None:
         """Lets go of the database."""
+
+
+class MemoryKit(Kit):
+    transactional = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = MemoryConnectionDatastore()
+        self._users = 0
+
+    def add_user(self, name: str = "ada", id: t.Any = None) -> t.Any:
+        self._users += 1
+        return id or self._users
+
+
+#: Where the kit of each store is: the ORM of the others need not be installed.
+_HOMES = {
+    "flask-sqlalchemy": "sql_kit:FlaskSQLAlchemyKit",
+    "lite": "sql_kit:LiteKit",
+    "session": "sql_kit:SessionKit",
+    "mongoengine": "mongo_kit:MongoKit",
+    "peewee": "peewee_kit:PeeweeKit",
+}
+
+
+def load_kit(store: str) -> t.Any:
+    """The class of a store's kit."""
+    module, _, name = _HOMES[store].partition(":")
+    return getattr(importlib.import_module(f".{module}", __package__), name)
 
 
 def legacy_columns() -> tuple[str, ...]:

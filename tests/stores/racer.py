@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-import typing as t
 
 from flask_social.errors import DuplicateConnection
 
-from .others import MongoKit, PeeweeKit
-from .sql import FlaskSQLAlchemyKit, LiteKit, SessionKit
-
-KITS: dict[str, t.Any] = {
-    "flask-sqlalchemy": FlaskSQLAlchemyKit,
-    "lite": LiteKit,
-    "session": SessionKit,
-    "mongoengine": MongoKit,
-    "peewee": PeeweeKit,
-}
+from .kits import load_kit
 
 
 def race(store: str, uri: str, user_id: str, start: str) -> str:
     """Waits for the moment, and connects the account that everybody wants."""
-    kit = KITS[store](uri, fresh=False)
+    kit = load_kit(store)(uri, fresh=False)
     owner = int(user_id) if user_id.isdigit() else user_id
     with kit.context():
         time.sleep(max(0.0, float(start) - time.time()))
