@@ -74,6 +74,7 @@ def test_every_option_can_replace_the_class(row: str) -> None:
         **{name: {"a": "b"} for name in ("authorize_params", "headers", "api_options")},
         **dict.fromkeys(("pkce", "nonce", "verify"), True),
         **dict.fromkeys(("scopes", "issuer_aliases"), ("a", "b")),
+        "icon": "generic",
         "fields": {"subject": "uid"},
         "id_token_algs": ("ES256",),
         "email_trust": "claimed",
