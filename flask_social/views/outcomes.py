@@ -22,13 +22,13 @@ def settle(state: SocialState, provider: Provider, attempt: Attempt, grant: Gran
 
     Of two callbacks of one identity at once, the loser finds the row of the winner and decides again.
     """
-    visit = Visit(state, provider, attempt, grant)
     try:
-        return visit.settle()
+        return Visit(state, provider, attempt, grant).settle()
     except DuplicateConnection:
-        return visit.settle()
+        state.datastore.rollback()  # a transaction may see the winner's row only when it begins anew
+        return Visit(state, provider, attempt, grant).settle()
     except AmbiguousConnection as error:
-        return visit.refuse(error.code)
+        return Visit(state, provider, attempt, grant).refuse(error.code)
 
 
 class Visit:
