@@ -57,6 +57,7 @@ DEFAULTS: dict[str, Message] = {
     "origin_mismatch": ("This request comes from another site and was refused.", "error"),
     "use_a_button": ("Please use the button of the provider to log in.", "info"),
     "cannot_verify": ("%(provider)s cannot prove that it is you. Please use another way.", "error"),
+    "store_busy": ("Your connections are being changed elsewhere at this moment. Please try again.", "error"),
     "connection_unknown": ("There is no such connection to %(provider)s.", "error"),
 }
 
@@ -64,7 +65,7 @@ DEFAULTS: dict[str, Message] = {
 CODES = frozenset(DEFAULTS)
 
 #: Codes after which ``SOCIAL_<CODE>_VIEW`` may say where to go; the others end in the error page.
-VIEW_CODES = CODES - {"csrf_required", "origin_mismatch", "cannot_verify", "connection_unknown"}
+VIEW_CODES = CODES - {"csrf_required", "origin_mismatch", "cannot_verify", "connection_unknown", "store_busy"}
 
 
 def fill(text: str, values: cabc.Mapping[str, object]) -> str:

@@ -125,6 +125,8 @@ def test_what_flask_security_must_have(kit: Kit, name: str) -> None:
         found = getattr(found, part)
 
 
+# Flask-Login's own cookie code, on Python 3.12 and newer.
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 def test_remember_is_flask_securitys(social_provider: t.Any, social_login: t.Any) -> None:
     for remember in (True, False):
         kit = make_kit({"google": social_provider.settings("google")}, SECURITY_DEFAULT_REMEMBER_ME=remember)

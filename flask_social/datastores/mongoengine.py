@@ -94,14 +94,15 @@ class MongoEngineConnectionDatastore(ConnectionDatastore):
 
         Work under the lock must end within :attr:`lease`.
 
-        :raises StoreError: when somebody else holds it for longer than :attr:`patience`.
+        :raises StoreError: ``store_busy``, when somebody else holds it for longer than :attr:`patience`.
         """
         locks = self.connection_model._get_db()["social_locks"]
         name, holder = f"{self.connection_model._get_collection_name()}:{user_id}", uuid.uuid4().hex
         end = time.monotonic() + self.patience
         while not _take(locks, name, holder, self.lease):
             if time.monotonic() > end:
-                raise StoreError("This user's connections are being changed by somebody else; try again.")
+                text = "This user's connections are being changed by somebody else; try again."
+                raise StoreError(text, code="store_busy")
             time.sleep(0.02)
         try:
             yield

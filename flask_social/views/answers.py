@@ -28,6 +28,7 @@ _STATUS = {
     "id_token_invalid": 502,
     "connection_unknown": 404,
     "last_login_method": 409,
+    "store_busy": 503,
 }
 
 

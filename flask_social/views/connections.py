@@ -8,6 +8,7 @@ from flask import abort, render_template, request
 from flask.typing import ResponseReturnValue
 
 from .. import flow, security
+from ..errors import StoreError
 from ..signals import connection_removed
 from ..state import SocialState, current_sender
 from . import answers, guard, targets
@@ -86,29 +87,40 @@ def _remove(state: SocialState, provider_id: str, subject: str | None) -> Respon
     )
     if stale := security.require_fresh(state.settings.freshness, back_to=back_to):
         return stale
+    try:
+        code, removed = _remove_locked(state, user, provider_id, subject)
+    except StoreError as error:
+        if error.code != "store_busy":
+            raise
+        return answers.refuse_request(state, error.code, name)
+    if code == "not_disconnected" and provider is None:
+        abort(404)
+    if code in ("disconnected", "disconnected_all"):
+        connection_removed.send(current_sender(), user=user, provider_id=provider_id)
+        if security.wants_json():
+            return security.json({"removed": removed})
+    elif security.wants_json():
+        return answers.json_error(state, "connection_unknown" if code == "not_disconnected" else code, name)
+    return answers.leave(state, code, name, back_to, 303)
+
+
+def _remove_locked(state: SocialState, user: t.Any, provider_id: str, subject: str | None) -> tuple[str, int]:
+    """Decides and removes under a lock on the user; returns the code of what came of it, and how many are gone."""
     with state.datastore.lock_user(user.id):
         mine = state.datastore.find_connections(user_id=user.id)
         losing = [c for c in mine if c.provider_id == provider_id and subject in (None, c.provider_user_id)]
         if not losing:
             code = "not_disconnected"
         elif not can_disconnect(state, user, mine, losing):
-            code = "last_login_method"
+            code, losing = "last_login_method", []
         else:
             code = "disconnected" if subject or len(losing) == 1 else "disconnected_all"
-            for connection in losing:
-                state.datastore.delete_connection(
-                    user_id=user.id, provider_id=provider_id, provider_user_id=connection.provider_user_id
-                )
+        for connection in losing:
+            state.datastore.delete_connection(
+                user_id=user.id, provider_id=provider_id, provider_user_id=connection.provider_user_id
+            )
         state.datastore.commit()
-    if not losing and provider is None:
-        abort(404)
-    if code in ("disconnected", "disconnected_all"):
-        connection_removed.send(current_sender(), user=user, provider_id=provider_id)
-        if security.wants_json():
-            return security.json({"removed": len(losing)})
-    elif security.wants_json():
-        return answers.json_error(state, "connection_unknown" if code == "not_disconnected" else code, name)
-    return answers.leave(state, code, name, back_to, 303)
+    return code, len(losing)
 
 
 def _ways_left(state: SocialState, user: t.Any, mine: t.Sequence[t.Any], losing: t.Sequence[t.Any]) -> list[str]:

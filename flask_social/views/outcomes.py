@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from .. import flow, security
 from ..datastores.base import profile_values, token_values, utcnow
-from ..errors import AmbiguousConnection, DuplicateConnection
+from ..errors import AmbiguousConnection, StoreError
 from ..providers.base import Grant, Provider
 from ..signals import connection_created, connection_failed, connection_updated, login_completed, login_failed
 from ..state import SocialState, current_sender, current_state
@@ -20,15 +20,18 @@ from . import answers, targets
 def settle(state: SocialState, provider: Provider, attempt: Attempt, grant: Grant) -> ResponseReturnValue:
     """Decides on a finished exchange and does what was decided.
 
-    Of two callbacks of one identity at once, the loser finds the row of the winner and decides again.
+    Of two callbacks of one identity at once, the loser finds the row of the winner and decides again; so does one
+    whose row was removed meanwhile.
     """
     try:
         return Visit(state, provider, attempt, grant).settle()
-    except DuplicateConnection:
-        state.datastore.rollback()  # a transaction may see the winner's row only when it begins anew
-        return Visit(state, provider, attempt, grant).settle()
     except AmbiguousConnection as error:
         return Visit(state, provider, attempt, grant).refuse(error.code)
+    except StoreError as error:
+        if error.code not in ("duplicate_connection", "connection_gone"):
+            raise
+        state.datastore.rollback()  # a transaction may see what the other one did only when it begins anew
+        return Visit(state, provider, attempt, grant).settle()
 
 
 class Visit:
