@@ -216,6 +216,42 @@ def test_what_is_not_mine_looks_like_what_is_not_there(
         assert len(kit.rows()) == 1
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"json": {"provider_user_id": ["1"]}},
+        {"json": {"provider_user_id": ""}},
+        {"json": {"provider_user_id": True}},
+        {"json": {"provider_user_id": 17}},
+        {"json": ["1"]},
+        {"data": "{", "content_type": "application/json"},
+        {"data": {"provider_user_id": ""}},
+        {"data": {"provider_user_id": "\x00"}},
+    ],
+)
+def test_nonsense_does_not_mean_all(kit: Kit, client: t.Any, social_login: t.Any, body: dict[str, t.Any]) -> None:
+    social_login(client, "google", "ada", intent="connect")
+    assert client.post("/disconnect/google", headers=JSON, **body).status_code == 404
+    with kit.app.app_context():
+        assert len(kit.rows()) == 1
+
+
+@pytest.mark.parametrize("body", [{}, {"content_type": "application/json"}, {"json": {}}, {"json": {"other": 1}}])
+def test_no_name_means_all(kit: Kit, client: t.Any, social_login: t.Any, body: dict[str, t.Any]) -> None:
+    for person in ("ada", "grace"):
+        social_login(client, "google", person, intent="connect")
+    assert client.post("/disconnect/google", headers=JSON, **body).get_json()["response"]["removed"] == 2
+    with kit.app.app_context():
+        assert kit.rows() == []
+
+
+def test_a_number_names_an_account(kit: Kit, client: t.Any) -> None:
+    with kit.app.app_context():
+        kit.db.session.add(kit.Connection(user_id=1, provider_id="google", provider_user_id="17"))
+        kit.db.session.commit()
+    assert client.post("/disconnect/google", headers=JSON, json={"provider_user_id": 17}).status_code == 200
+
+
 def test_disconnecting_needs_evidence_of_origin(kit: Kit, client: t.Any, social_login: t.Any) -> None:
     social_login(client, "google", "ada", intent="connect")
     assert client.delete("/connect/google").status_code == 400

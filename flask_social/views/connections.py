@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc as cabc
 import typing as t
 
 from flask import abort, render_template, request
@@ -56,7 +57,7 @@ def disconnect_page(state: SocialState, provider_id: str, provider_user_id: str)
 
 def disconnect(state: SocialState, provider_id: str) -> ResponseReturnValue:
     """Removes the connections to a provider, or the one that ``provider_user_id`` in the body names."""
-    return _remove(state, provider_id, request.form.get("provider_user_id") or _json_subject())
+    return _remove(state, provider_id, _named_subject())
 
 
 def remove_all_connections(state: SocialState, provider_id: str) -> ResponseReturnValue:
@@ -114,7 +115,7 @@ def _remove_locked(state: SocialState, user: t.Any, provider_id: str, subject: s
         elif not can_disconnect(state, user, mine, losing):
             code, losing = "last_login_method", []
         else:
-            code = "disconnected" if subject or len(losing) == 1 else "disconnected_all"
+            code = "disconnected" if subject is not None or len(losing) == 1 else "disconnected_all"
         for connection in losing:
             state.datastore.delete_connection(
                 user_id=user.id, provider_id=provider_id, provider_user_id=connection.provider_user_id
@@ -137,7 +138,15 @@ def _public(state: SocialState, user: t.Any, mine: t.Sequence[t.Any], connection
     return shown | {"can_disconnect": can_disconnect(state, user, mine, [connection])}
 
 
-def _json_subject() -> str | None:
-    data = request.get_json(silent=True) if request.is_json else None
-    subject = data.get("provider_user_id") if isinstance(data, dict) else None
-    return subject if isinstance(subject, str) else None
+def _named_subject() -> str | None:
+    """The account that the body names; ``None`` when it names none, and a text that fits nothing for nonsense.
+
+    Nonsense must not read as "all accounts".
+    """
+    data = request.get_json(silent=True) if request.is_json and request.content_length else request.form
+    if not isinstance(data, cabc.Mapping):
+        return ""
+    subject = data.get("provider_user_id")
+    if isinstance(subject, int) and not isinstance(subject, bool):
+        return str(subject)
+    return subject if subject is None or isinstance(subject, str) else ""
