@@ -118,7 +118,7 @@ class ProviderAccess:
     @property
     def consumer_key(self) -> str:
         """The client id (the name of Flask-Social 1.x)."""
-        return self.provider.credentials.client_id
+        return self.provider.consumer_key
 
     def get_connection(self, user: t.Any = None, *, provider_user_id: str | None = None) -> t.Any | None:
         """The user's first connection by rank, or ``None`` when there is none or nobody is logged in."""

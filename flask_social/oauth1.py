@@ -158,7 +158,7 @@ def read_access_token(response: Response) -> Token:
     :raises AnswerInvalid: when there are none.
     """
     fields = _credentials(response)
-    return Token(fields["oauth_token"], fields["oauth_token_secret"])
+    return Token(fields["oauth_token"], fields["oauth_token_secret"], raw=fields)
 
 
 def _credentials(response: Response) -> dict[str, str]:

@@ -243,6 +243,7 @@ def read_token(
         expires_at=_expiry(data.get("expires_in"), now),
         scope=_scopes(data.get("scope"), scope_separator),
         id_token=id_token if is_token(id_token) else None,
+        raw=data,
     )
 
 

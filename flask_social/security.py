@@ -51,13 +51,6 @@ SECOND_FACTOR_LIFETIME = 300
 _PENDING = "social_login"
 
 
-class Pending(t.NamedTuple):
-    """A login that waits for its second factor."""
-
-    key: ConnectionKey
-    user_id: str
-
-
 # Who is there -------------------------------------------------------------------------------------------------
 
 

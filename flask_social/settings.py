@@ -15,7 +15,7 @@ from .messages import CODES, DEFAULTS, VIEW_CODES, Message, fill
 
 Resolver = cabc.Callable[[str], "cabc.Mapping[str, t.Any] | None"]
 
-#: Provider ids that would hide an attribute of ``Social``.
+#: What a provider id may be made of.
 _PROVIDER_ID = re.compile(r"[a-z0-9_-]{1,64}")
 _PREFIX = "SOCIAL_"
 

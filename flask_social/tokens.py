@@ -10,7 +10,7 @@ from .values import Token
 
 
 def live_token(datastore: ConnectionDatastore, connection: t.Any) -> Token:
-    """The opened token of a connection.
+    """The opened token of a connection, as far as an API call needs it.
 
     :raises ReconnectRequired: when there is none, or no key opens it. The connection is then marked
         ``needs_reconnect``; a login through it goes on and brings a new token.
@@ -22,10 +22,8 @@ def live_token(datastore: ConnectionDatastore, connection: t.Any) -> Token:
             return Token(
                 access_token=access_token,
                 secret=connection.secret,
-                refresh_token=getattr(connection, "refresh_token", None),
                 expires_at=getattr(connection, "expires_at", None),
                 scope=tuple(scope.split()) if scope else None,
-                id_token=getattr(connection, "id_token", None),
             )
     except TokenUnreadable as error:
         raise _give_up(datastore, connection) from error

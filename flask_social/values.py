@@ -50,6 +50,7 @@ class Token:
     :param secret: the OAuth 1.0a token secret; ``None`` in OAuth 2.
     :param expires_at: aware UTC time at which the access token ends; ``None`` when the provider did not say.
     :param scope: the scopes that were granted; ``None`` when the provider did not say.
+    :param raw: the provider's own answer, which is never stored.
     """
 
     access_token: str = dc.field(repr=False)
@@ -59,6 +60,7 @@ class Token:
     expires_at: dt.datetime | None = None
     scope: tuple[str, ...] | None = None
     id_token: str | None = dc.field(default=None, repr=False)
+    raw: cabc.Mapping[str, t.Any] = dc.field(default_factory=dict, repr=False, compare=False)
 
 
 @dc.dataclass(frozen=True, slots=True)
@@ -206,8 +208,12 @@ class OAuthResponse(cabc.Mapping[str, t.Any]):
 
     @classmethod
     def of(cls, token: Token, profile: Profile, *, error: str | None = None) -> OAuthResponse:
-        """The mapping of a finished exchange; OAuth 1.0a tokens also under their protocol names."""
-        fields = {name: value for name in TOKEN_FIELDS if (value := getattr(token, name)) is not None}
+        """The mapping of a finished exchange, with what else the provider answered.
+
+        OAuth 1.0a tokens stand under their protocol names too.
+        """
+        fields = {name: value for name, value in token.raw.items() if name not in TOKEN_FIELDS}
+        fields |= {name: value for name in TOKEN_FIELDS if (value := getattr(token, name)) is not None}
         if token.secret is not None:
             fields |= {"oauth_token": token.access_token, "oauth_token_secret": token.secret}
         return cls(fields, error=error, profile=profile)
@@ -225,7 +231,8 @@ class OAuthResponse(cabc.Mapping[str, t.Any]):
         return f"OAuthResponse({sorted(self._fields)}, error={self.error!r})"
 
 
-TOKEN_FIELDS = tuple(field.name for field in dc.fields(Token))
+#: The fields of a token that have a column.
+TOKEN_FIELDS = tuple(field.name for field in dc.fields(Token) if field.name != "raw")
 
 
 def subject(value: object) -> str:

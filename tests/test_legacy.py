@@ -202,6 +202,31 @@ def test_the_api_of_a_1x_module(app: Flask, social_login: t.Any, acme: t.Any) ->
         assert kwargs["consumer_key"] == acme.calls[0]["consumer_key"]
 
 
+def test_a_1x_module_sees_the_whole_token_answer(
+    app: Flask, social_login: t.Any, acme: t.Any, social_provider: t.Any
+) -> None:
+    """Modules such as the one for VK take the user id from the answer of the token endpoint."""
+    seen: list[t.Any] = []
+
+    def values(response: t.Any, **kwargs: t.Any) -> t.Any:
+        seen.append(response)
+        return {
+            "provider_id": "acme",
+            "provider_user_id": response["user_id"],
+            "access_token": response["access_token"],
+        }
+
+    acme.get_connection_values = values
+    social_provider.faults.add("token", merge={"user_id": 77, "id_token": "unverified"})
+    client = app.test_client()
+    social_login(client, "acme", "ada")
+    client.post("/register/acme", data={"email": "new@example.org"})
+    with app.app_context():
+        (row,) = app.db.session.execute(app.db.select(app.Connection)).scalars()  # type: ignore[attr-defined]
+        assert row.provider_user_id == "77"
+    assert all("id_token" not in response for response in seen)
+
+
 def test_a_failing_1x_module_is_a_provider_failure(app: Flask, social_login: t.Any, acme: t.Any) -> None:
     def broken(response: t.Any, **kwargs: t.Any) -> t.Any:
         raise RuntimeError("boom")
@@ -247,6 +272,10 @@ def test_two_owners_of_one_account(app: Flask, social_login: t.Any, social_provi
     client = app.test_client()
     assert social_login(client, "twitter", "ada").location == "/login"
     assert "two owners" in client.get("/login").get_data(as_text=True)
+    with app.test_request_context():
+        values = {"provider_user_id": social_provider.subject("twitter", "ada"), "user_id": 1}
+        assert connect_handler(values, get_provider_or_404("twitter")).status_code == 302  # type: ignore[union-attr]
+        assert "two owners" in session["_flashes"][0][1]
 
 
 def test_get_provider_or_404(app: Flask) -> None:

@@ -22,9 +22,9 @@ View = cabc.Callable[..., ResponseReturnValue]
 #: Rule, endpoint, methods, view.
 ROUTES: tuple[tuple[str, str, tuple[str, ...], View], ...] = (
     ("/login/<provider_id>", "login", ("POST",), begin.login),
-    ("/login/<provider_id>", "login_callback", ("GET",), callback.bare),
+    ("/login/<provider_id>", "login_callback", ("GET",), callback.callback),
     ("/connect/<provider_id>", "connect", ("POST",), begin.connect),
-    ("/connect/<provider_id>", "connect_callback", ("GET",), callback.bare),
+    ("/connect/<provider_id>", "connect_callback", ("GET",), callback.callback),
     ("/connect/<provider_id>", "remove_all_connections", ("DELETE",), connections.remove_all_connections),
     ("/connect/<provider_id>/<path:provider_user_id>", "remove_connection", ("DELETE",), connections.remove_connection),
     ("/connect/<provider_id>/<path:provider_user_id>", "disconnect_page", ("GET",), connections.disconnect_page),

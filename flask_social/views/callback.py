@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from urllib.parse import urlencode
 
-from flask import make_response, redirect, render_template, request, session
+from flask import render_template, request, session
 from flask.typing import ResponseReturnValue
 
 from .. import attempts, flow, security
@@ -21,7 +21,10 @@ BOUNCED = "social_bounced"
 
 
 def callback(state: SocialState, provider_id: str) -> ResponseReturnValue:
-    """Reads a provider's answer and settles the visit. Always ends in a redirect, but for the bounce."""
+    """Reads a provider's answer and settles the visit. Always ends in a redirect, but for the bounce.
+
+    The 1.x paths, which are the begin paths by GET, come here too; without parameters there is an explanation.
+    """
     provider = answers.provider_or_404(state, provider_id)
     if request.method == "POST" or _cookie_is_missing():
         return _bounce()
@@ -51,11 +54,8 @@ def callback(state: SocialState, provider_id: str) -> ResponseReturnValue:
 
 
 def _cookie_is_missing() -> bool:
-    return bool(request.args) and BOUNCED not in request.args and _cookie_name() not in request.cookies
-
-
-def _cookie_name() -> str:
-    return str(current_config()["SESSION_COOKIE_NAME"])
+    name = current_config()["SESSION_COOKIE_NAME"]
+    return bool(request.args) and BOUNCED not in request.args and name not in request.cookies
 
 
 def _bounce() -> ResponseReturnValue:
@@ -67,17 +67,7 @@ def _bounce() -> ResponseReturnValue:
     params = [*request.args.items(multi=True), *request.form.items(multi=True), (BOUNCED, "1")]
     session.clear()
     session.modified = False
-    page = render_template("social/bounce.html", url=f"{request.path}?{urlencode(params)}")
-    return make_response(page)
-
-
-def bare(state: SocialState, provider_id: str) -> ResponseReturnValue:
-    """The 1.x callback paths, which are the begin paths by GET: without parameters, an explanation."""
-    if not request.args:
-        provider = answers.provider_or_404(state, provider_id)
-        answers.say(state, "use_a_button", provider.name)
-        return redirect(security.login_url())
-    return callback(state, provider_id)
+    return render_template("social/bounce.html", url=f"{request.path}?{urlencode(params)}")
 
 
 def _keep(sealed: str | None) -> None:

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from .. import security
 from ..datastores.base import COLUMNS, utcnow
-from ..errors import DuplicateConnection
+from ..errors import AmbiguousConnection, DuplicateConnection
 from ..providers.base import Provider
 from ..signals import connection_created, connection_failed
 from ..state import SocialState, current_sender, current_state
@@ -37,7 +37,9 @@ def connect_handler(values: cabc.Mapping[str, t.Any], provider: Provider) -> Res
     except DuplicateConnection:
         state.datastore.rollback()
         code = _connect(state, key, user, values)
-    if code == "connected_elsewhere":
+    except AmbiguousConnection as error:
+        code = error.code
+    if code in ("connected_elsewhere", "ambiguous_connection"):
         answers.note_refusal(provider, code, "connect")
     if code != "connected":
         connection_failed.send(current_sender(), user=user)

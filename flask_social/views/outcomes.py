@@ -180,12 +180,16 @@ def owner_of(connection: t.Any) -> t.Any | None:
 
 
 def finish_login(user: t.Any, key: ConnectionKey) -> None:
-    """Completes a login whose second factor has just been given."""
+    """Completes a login whose second factor has just been given; nothing to do when the connection is gone."""
     state = current_state()
     provider = state.resolve(key.provider_id)
-    connection = state.datastore.find_by_key(key)
-    if provider is None or connection is None or str(connection.user_id) != security.user_id(user):
+    try:
+        connection = state.datastore.find_by_key(key)
+        if provider is None or connection is None or str(connection.user_id) != security.user_id(user):
+            return
+        state.datastore.update_connection(connection, last_login_at=utcnow())
+    except StoreError as error:  # the login itself is Flask-Security's, and done
+        answers.logger.warning("login through %s completed without its connection: %s", key.provider_id, error.code)
         return
-    state.datastore.update_connection(connection, last_login_at=utcnow())
     state.datastore.commit()
     login_completed.send(current_sender(), provider=provider, user=user)
