@@ -59,7 +59,7 @@ class Pool(HTTPAdapter):
     def cert_verify(self, conn: t.Any, url: t.Any, verify: t.Any, cert: t.Any) -> None:
         """Leaves alone a connection that has the shared TLS context: it would load its certificates again."""
         if _bundle(verify, cert) is None:
-            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
+            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]  # untyped in requests
 
 
 def _bundle(verify: object, cert: object) -> str | None:
