@@ -42,7 +42,9 @@ SIDEWAYS = {
     "oidc": "answers documents jws oauth2",
     "providers": "providers.base",
     "providers.*": "providers.base",
-    "providers.base": "providers.root providers.options",
+    "providers.base": "providers.root providers.oauth providers.openid",
+    "providers.oauth": "providers.root providers.options",
+    "providers.openid": "providers.root providers.options providers.oauth",
     "providers.root": "providers.options",
     "registration": "settings",
     "settings": "messages",
@@ -87,7 +89,7 @@ VISIT = ("request", "session", "g", "request_ctx", "after_this_request")  # of f
 
 MAX_LINES = 300
 PROVIDER_LINES = range(15, 61)
-FAMILIES = ("base", "root", "options")  # files of ``providers`` that are no provider
+FAMILIES = ("base", "root", "options", "oauth", "openid")  # files of ``providers`` that are no provider
 MAY_PRINT = f"cli {UPSTAIRS}"
 MAY_NAME_PROVIDERS = f"providers providers.* clients.* {UPSTAIRS}"
 NAMES_NO_PROVIDER = {("jws", "x")}  # a coordinate of an elliptic curve key (RFC 7518 section 6.2.1.2)

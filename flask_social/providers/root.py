@@ -27,7 +27,7 @@ SEALED = ("start", "finish", "read_profile", "attempt_param", "can_verify", "_st
 OWN_ADDRESSES = ("api_base_url", "userinfo_url", "access_token_url", "issuer")
 
 #: Where the originals stand.
-_HOME = (__name__, __name__.replace("root", "base"))
+_HOME = tuple(__name__.replace("root", name) for name in ("root", "oauth", "openid"))
 
 
 @dc.dataclass(frozen=True, slots=True)

@@ -1,0 +1,199 @@
+"""The two OAuth families: OAuth 1.0a and OAuth 2. Each puts the pairs of its protocol in order."""
+
+from __future__ import annotations
+
+import base64
+import collections.abc as cabc
+import dataclasses as dc
+import hmac
+import typing as t
+
+from .. import oauth1, oauth2
+from ..client_auth import Authentication, authenticate, choose_auth_method
+from ..errors import AnswerInvalid, AttemptRefused, ProviderRefused
+from ..oauth2 import Endpoint, Server
+from ..values import Attempt, Flow, Intent, Request, Response, Token
+from .options import OAUTH1, OAUTH2
+from .root import Answer, Context, Provider, Start
+
+
+class OAuth1Provider(Provider):
+    """OAuth 1.0a (RFC 5849). The request token takes the place of ``state``."""
+
+    OPTIONS: t.ClassVar[frozenset[str]] = OAUTH1
+    REQUIRED: t.ClassVar[tuple[str, ...]] = ("request_token_url", "authorize_url", "access_token_url")
+
+    request_token_url: str = ""
+
+    def attempt_param(self, params: cabc.Mapping[str, str]) -> str | None:
+        """The request token, which a refusal calls ``denied``."""
+        return params.get("oauth_token") or params.get("denied")
+
+    def signer(self, context: Context) -> oauth1.Signer:
+        """What signs one request."""
+        return oauth1.Signer(self.credentials, context.random(16).hex(), int(context.now.timestamp()))
+
+    def api_request(self, context: Context, method: str, url: str, token: Token) -> Request:
+        """A signed request to the provider's API."""
+        return oauth1.signed_request(
+            self.signer(context), method, url, token=token.access_token, secret=token.secret, headers=self.headers
+        )
+
+    def revoke(self, context: Context, token: Token) -> Flow[None]:
+        """Ends a grant by a request signed with it."""
+        if self.revoke_url is not None:
+            oauth2.read_revocation((yield self.api_request(context, "POST", self.revoke_url, token)))
+
+    def _start(self, context: Context, intent: Intent, scopes: tuple[str, ...]) -> Flow[Start]:
+        response = yield oauth1.request_token_request(
+            self.signer(context), self.request_token_url, context.redirect_uri, self.headers
+        )
+        found = oauth1.read_request_token(response)
+        extra = {name: value for name, value in self.authorize_params.items() if value is not None}
+        url = oauth2.add_query(self.authorize_url or "", {**extra, "oauth_token": found.token}.items())
+        return Start(found.token, url, found.token, found.secret)
+
+    def _finish(self, context: Context, attempt: Attempt, params: cabc.Mapping[str, str]) -> Flow[Answer]:
+        if attempt.request_token is None or attempt.request_token_secret is None:
+            raise AttemptRefused("The attempt holds no request token.")
+        request_token = oauth1.RequestToken(attempt.request_token, attempt.request_token_secret)
+        grantable = oauth1.read_callback(params, request_token)
+        response = yield oauth1.access_token_request(
+            self.signer(context), self.access_token_url or "", grantable, self.headers
+        )
+        return (yield from self._identify(context, attempt, oauth1.read_access_token(response)))
+
+
+class OAuth2Provider(Provider):
+    """The OAuth 2 authorization code flow (RFC 6749 section 4.1) with PKCE (RFC 7636)."""
+
+    OPTIONS: t.ClassVar[frozenset[str]] = OAUTH2
+    REQUIRED: t.ClassVar[tuple[str, ...]] = ("authorize_url", "access_token_url")
+
+    scope_separator: str = " "
+    client_id_param: t.ClassVar[str] = "client_id"
+    #: A key of :data:`flask_social.client_auth.AUTH_METHODS`; ``None``: Basic, or what discovery announces.
+    token_auth_method: str | None = None
+    token_method: str = "POST"
+    #: Many providers leave ``token_type`` out; those that are known to send it say ``False``.
+    token_type_optional: t.ClassVar[bool] = True
+    auth_scheme: t.ClassVar[str] = "Bearer"
+    response_mode: str | None = None
+    pkce: bool = True
+
+    def attempt_param(self, params: cabc.Mapping[str, str]) -> str | None:
+        """The ``state``."""
+        return params.get("state")
+
+    def api_request(self, context: Context, method: str, url: str, token: Token) -> Request:
+        """A request to the provider's API with the access token in its header."""
+        return self._resource(Endpoint(url), token, method)
+
+    def client_auth(self, context: Context, server: Server) -> Authentication:
+        """Hook: how the client authenticates at the token endpoint."""
+        method = choose_auth_method(self.credentials, self.token_auth_method, server.auth_methods)
+        return authenticate(method, self.credentials, self.client_id_param)
+
+    def read_token(self, context: Context, response: Response) -> Token:
+        """Hook: the token in the token endpoint's answer."""
+        return oauth2.read_token(response, context.now, self.scope_separator, type_optional=self.token_type_optional)
+
+    def refresh(self, context: Context, token: Token) -> Flow[Token]:
+        """Renews by the refresh token (RFC 6749 section 6). What the answer leaves out is kept.
+
+        :raises ProviderRefused: ``invalid_grant`` when the grant is dead, or there is no refresh token.
+        """
+        if token.refresh_token is None:
+            raise ProviderRefused("The connection has no refresh token.", error="invalid_grant")
+        server = yield from self.server(context)
+        endpoint, auth = required(server.token, "token"), self.client_auth(context, server)
+        response = yield oauth2.refresh_request(
+            endpoint, token.refresh_token, auth, method=self.token_method, headers=self.headers
+        )
+        new = self.read_token(context, response)
+        return dc.replace(
+            new,
+            refresh_token=new.refresh_token or token.refresh_token,
+            scope=new.scope if new.scope is not None else token.scope,
+            id_token=token.id_token,
+        )
+
+    def revoke(self, context: Context, token: Token) -> Flow[None]:
+        """Ends a grant (RFC 7009), where there is an endpoint for it."""
+        server = yield from self.server(context)
+        if server.revocation is not None:
+            request = oauth2.revocation_request(
+                server.revocation, token, self.client_auth(context, server), headers=self.headers
+            )
+            oauth2.read_revocation((yield request))
+
+    def server(self, context: Context) -> Flow[Server]:
+        """What is known of the provider's endpoints."""
+        yield from ()
+        return self._configured(Server(issuer=self.issuer))
+
+    def _configured(self, server: Server) -> Server:
+        return dc.replace(
+            server,
+            authorize=written(self.authorize_url, server.authorize),
+            token=written(self.access_token_url, server.token),
+            userinfo=written(self.userinfo_url, server.userinfo),
+            revocation=written(self.revoke_url, server.revocation),
+        )
+
+    def _resource(self, endpoint: Endpoint, token: Token, method: str = "GET") -> Request:
+        return oauth2.resource_request(endpoint, token, method=method, scheme=self.auth_scheme, headers=self.headers)
+
+    def _protocol(self, context: Context, state: str, intent: Intent) -> dict[str, str | None]:
+        return {}
+
+    def _issuers(self, server: Server) -> tuple[str, ...]:
+        return (server.issuer,) if server.issuer is not None else ()
+
+    def _start(self, context: Context, intent: Intent, scopes: tuple[str, ...]) -> Flow[Start]:
+        server = yield from self.server(context)
+        state = base64.urlsafe_b64encode(context.random(32)).rstrip(b"=").decode("ascii")
+        challenge = oauth2.code_challenge(context.vault.derive("pkce", state)) if self.pkce else None
+        protocol = {
+            "response_type": "code",
+            "response_mode": self.response_mode,
+            self.client_id_param: self.consumer_key,
+            "redirect_uri": context.redirect_uri,
+            "scope": self.scope_separator.join(scopes) or None,
+            "state": state,
+            "code_challenge": challenge,
+            "code_challenge_method": "S256" if challenge else None,
+            **self._protocol(context, state, intent),
+        }
+        authorize = required(server.authorize, "authorization")
+        return Start(state, oauth2.authorization_url(authorize.url, protocol, self.authorize_params))
+
+    def _finish(self, context: Context, attempt: Attempt, params: cabc.Mapping[str, str]) -> Flow[Answer]:
+        state = params.get("state", "").encode("utf-8", "surrogatepass")
+        if not hmac.compare_digest(state, attempt.state.encode("utf-8", "surrogatepass")):
+            raise AttemptRefused("The answer belongs to another attempt.")
+        server = yield from self.server(context)
+        grantable = oauth2.read_callback(
+            params,
+            redirect_uri=context.redirect_uri,
+            code_verifier=context.vault.derive("pkce", attempt.state) if self.pkce else None,
+            issuers=self._issuers(server),
+            iss_required=server.iss_in_callback,
+        )
+        endpoint, auth = required(server.token, "token"), self.client_auth(context, server)
+        response = yield oauth2.token_request(endpoint, grantable, auth, method=self.token_method, headers=self.headers)
+        return (yield from self._identify(context, attempt, self.read_token(context, response)))
+
+    def _identify(self, context: Context, attempt: Attempt, token: Token) -> Flow[Answer]:
+        # Nobody has verified an ID token that came unasked.
+        return (yield from super()._identify(context, attempt, dc.replace(token, id_token=None)))
+
+
+def written(url: str | None, known: Endpoint | None) -> Endpoint | None:
+    return known if url is None else Endpoint(url)
+
+
+def required(endpoint: Endpoint | None, name: str) -> Endpoint:
+    if endpoint is None:
+        raise AnswerInvalid(f"The provider announces no {name} endpoint.")
+    return endpoint

@@ -1,0 +1,110 @@
+"""The family of OpenID Connect: OAuth 2 with discovery, where a signed ID token says who the person is."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import dataclasses as dc
+import typing as t
+
+from .. import jws, oidc
+from ..answers import read_object
+from ..oauth2 import Server
+from ..values import Attempt, Flow, Intent, Profile, Token
+from .oauth import OAuth2Provider, required, written
+from .options import OIDC
+from .root import Answer, Context, Start
+
+
+class OIDCProvider(OAuth2Provider):
+    """OpenID Connect with discovery. The ID token identifies; UserInfo fills up what it lacks."""
+
+    OPTIONS: t.ClassVar[frozenset[str]] = OIDC
+    REQUIRED: t.ClassVar[tuple[str, ...]] = ("issuer",)
+
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    token_type_optional: t.ClassVar[bool] = False
+    jwks_uri: str | None = None
+    nonce: bool = True
+    id_token_algs: tuple[str, ...] = jws.PUBLIC_ALGORITHMS
+    issuer_aliases: tuple[str, ...] = ()
+    #: The ``prompt`` that makes the person authenticate again; ``None`` where the provider has none.
+    verify_prompt: str | None = "login"
+    #: Whether UserInfo is asked: ``auto`` when the ID token lacks ``email`` or ``name``, ``always``, ``never``.
+    userinfo: str = "auto"
+
+    @property
+    def can_verify(self) -> bool:
+        """Whether the provider can make the person authenticate again, or the settings say that it need not."""
+        return bool(self.verify_prompt) if self.verify is None else self.verify
+
+    def server(self, context: Context) -> Flow[Server]:
+        """The issuer's configuration, fetched at most once an hour; settings win over it."""
+        known = yield from oidc.discover(context.documents, self.issuer or "", context.now)
+        return dc.replace(self._configured(known), jwks=written(self.jwks_uri, known.jwks))
+
+    def fetch_profile(self, context: Context, token: Token) -> Flow[cabc.Mapping[str, t.Any]]:
+        """Hook: the UserInfo answer. Its ``sub`` must be that of the ID token."""
+        server = yield from self.server(context)
+        endpoint = required(server.userinfo, "UserInfo")
+        return read_object((yield self._resource(endpoint, token)))
+
+    def profile(self, data: cabc.Mapping[str, t.Any]) -> Profile:
+        """The standard claims (OpenID Connect Core 1.0 section 5.1)."""
+        return Profile(
+            subject=data["sub"],
+            display_name=data.get("preferred_username"),
+            full_name=data.get("name"),
+            email=data.get("email"),
+            email_verified=data.get("email_verified"),
+            email_trust=self.email_trust,
+            profile_url=data.get("profile"),
+            image_url=data.get("picture"),
+        )
+
+    def _issuers(self, server: Server) -> tuple[str, ...]:
+        return (*super()._issuers(server), *self.issuer_aliases)
+
+    def _protocol(self, context: Context, state: str, intent: Intent) -> dict[str, str | None]:
+        again = {"prompt": self.verify_prompt, "max_age": "0"} if intent == "verify" and self.verify_prompt else {}
+        return {"nonce": context.vault.derive("nonce", state) if self.nonce else None, **again}
+
+    def _start(self, context: Context, intent: Intent, scopes: tuple[str, ...]) -> Flow[Start]:
+        asked = scopes if "openid" in scopes else ("openid", *scopes)
+        return (yield from super()._start(context, intent, asked))
+
+    def _identify(self, context: Context, attempt: Attempt, token: Token) -> Flow[Answer]:
+        server = yield from self.server(context)
+        signed = yield from oidc.verify_id_token(
+            token.id_token,
+            context.documents,
+            server,
+            context.now,
+            algorithms=self.id_token_algs,
+            secret=self.consumer_secret,
+        )
+        again = attempt.intent == "verify" and self.verify_prompt is not None
+        identity = oidc.read_id_token(
+            signed,
+            issuer=self.issuer or "",
+            issuer_aliases=self.issuer_aliases,
+            client_id=self.consumer_key,
+            nonce=context.vault.derive("nonce", attempt.state) if self.nonce else None,
+            access_token=token.access_token,
+            now=context.now,
+            authenticated_after=attempt.created_at if again else None,
+        )
+        claims: dict[str, t.Any] = identity.claims
+        if self._needs_userinfo(server, token, claims):
+            claims = oidc.merge_userinfo(identity, (yield from self.fetch_profile(context, token)))
+        return Answer(token, claims, identity.issuer, identity.auth_time)
+
+    def _needs_userinfo(self, server: Server, token: Token, claims: cabc.Mapping[str, t.Any]) -> bool:
+        if self.userinfo != "auto":
+            return self.userinfo == "always"
+        scopes = token.scope if token.scope is not None else self.scopes
+        lacking = any(scope in scopes and claims.get(name) is None for scope, name in _CLAIMS)
+        return lacking and server.userinfo is not None
+
+
+#: Which claim a scope promises (OpenID Connect Core 1.0 section 5.4), as far as a profile needs it.
+_CLAIMS = (("email", "email"), ("profile", "name"))
