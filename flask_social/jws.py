@@ -1,4 +1,7 @@
-"""Signatures of ID tokens: key sets (RFC 7517), JWS compact serialization (RFC 7515), algorithms (RFC 7518, 8037)."""
+"""Signatures of ID tokens and UserInfo answers.
+
+Key sets (RFC 7517), JWS compact serialization (RFC 7515), algorithms (RFC 7518, RFC 8037).
+"""
 
 from __future__ import annotations
 
@@ -87,7 +90,7 @@ def _read_key(entry: dict[str, t.Any]) -> PublicKey | None:
         return None
     data = t.cast("dict[str, str | list[str]]", {"kty": kind, **members})
     try:
-        if kind == "RSA" and int.from_bytes(_decode(entry["n"])).bit_length() not in RSA_BITS:
+        if kind == "RSA" and int.from_bytes(decode(entry["n"])).bit_length() not in RSA_BITS:
             return None
         if kind == "OKP" and entry["crv"] != "Ed25519":
             return None
@@ -110,11 +113,11 @@ def verify(
     header_part, _, rest = token.partition(".")
     payload_part, _, signature_part = rest.partition(".")
     if len(token) > MAX_TOKEN or not token.isascii():
-        raise IdTokenInvalid("The ID token is too long, or no text.")
+        raise IdTokenInvalid("The signed token is too long, or no text.")
     header, signature = _decode_object(header_part), _decode_part(signature_part)
     algorithm, kid = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str) or algorithm not in algorithms or "crit" in header or "b64" in header:
-        raise IdTokenInvalid("The ID token is signed in a way that is not allowed here.")
+        raise IdTokenInvalid("The signed token is signed in a way that is not allowed here.")
     signed = f"{header_part}.{payload_part}".encode("ascii")
     if algorithm in SECRET_ALGORITHMS:
         held = bool(secret) and hmac.compare_digest(
@@ -123,7 +126,7 @@ def verify(
     elif algorithm in PUBLIC_ALGORITHMS:
         held = any(_holds(key, algorithm, signed, signature) for key in _candidates(keys, kid, algorithm))
     else:
-        raise IdTokenInvalid("The ID token's algorithm is unknown.")
+        raise IdTokenInvalid("The signed token's algorithm is unknown.")
     return Signed(algorithm, _decode_object(payload_part), _MADE_HERE) if held else None
 
 
@@ -148,20 +151,20 @@ def _decode_object(part: str) -> dict[str, t.Any]:
     try:
         data = json.loads(_decode_part(part))
     except (ValueError, RecursionError) as error:
-        raise IdTokenInvalid("The ID token holds something that is not JSON.") from error
+        raise IdTokenInvalid("The signed token holds something that is not JSON.") from error
     if not isinstance(data, dict):
-        raise IdTokenInvalid("The ID token holds something that is not a JSON object.")
+        raise IdTokenInvalid("The signed token holds something that is not a JSON object.")
     return data
 
 
 def _decode_part(part: str) -> bytes:
     try:
-        return _decode(part)
+        return decode(part)
     except ValueError as error:
-        raise IdTokenInvalid("The ID token is not in JWS compact serialization.") from error
+        raise IdTokenInvalid("The signed token is not in JWS compact serialization.") from error
 
 
-def _decode(part: str) -> bytes:
+def decode(part: str) -> bytes:
     """Decodes base64url without padding (RFC 7515 section 2), strictly."""
     if not set(part) <= _ALPHABET or len(part) % 4 == 1:
         raise binascii.Error("not base64url")

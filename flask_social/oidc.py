@@ -1,6 +1,6 @@
-"""OpenID Connect: discovery, ID tokens and UserInfo, as pairs of "build a request" and "read a response".
+"""OpenID Connect Core 1.0: ID tokens and UserInfo, as pairs of "build a request" and "read a response".
 
-OpenID Connect Core 1.0 and Discovery 1.0. Nothing here sends anything, knows the time or makes a random number.
+Nothing here sends anything, knows the time or makes a random number.
 """
 
 from __future__ import annotations
@@ -11,95 +11,17 @@ import dataclasses as dc
 import datetime as dt
 import hashlib
 import hmac
-import ipaddress
 import typing as t
-from urllib.parse import urlsplit
 
 from .answers import read_object
 from .documents import Documents
 from .errors import AnswerInvalid, IdTokenInvalid
 from .jws import Signed, read_keys, verify
 from .oauth2 import Endpoint, Server
-from .values import Flow, Request, Response, is_plain_text, subject
-
-__all__ = ["Documents"]
+from .values import Flow, Request, Response, subject
 
 #: How far the provider's clock may be from ours, in seconds.
 LEEWAY = 60
-
-# Discovery ----------------------------------------------------------------------------------------------------
-
-
-def is_loopback(url: str) -> bool:
-    """Whether an address names this machine: ``localhost``, 127.0.0.0/8 or ``::1``."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def discovery_request(issuer: str) -> Request:
-    """The request for an issuer's configuration (Discovery 1.0 section 4.1)."""
-    return Request("GET", issuer.rstrip("/") + "/.well-known/openid-configuration", {"Accept": "application/json"})
-
-
-def read_discovery(response: Response, issuer: str) -> Server:
-    """Reads an issuer's configuration (Discovery 1.0 sections 3 and 4.3, RFC 9207 section 3).
-
-    Its endpoints must be https, and are requested as addresses that nobody configured, unless the issuer is on
-    this machine.
-
-    :raises ProviderUnavailable: for 429 and 5xx.
-    :raises ProviderRefused: for any other status but 2xx.
-    :raises AnswerInvalid: when it speaks of another issuer, or an endpoint is no proper address.
-    """
-    data = read_object(response)
-    if data.get("issuer") != issuer:
-        raise AnswerInvalid("The discovery document names another issuer; a final slash counts.")
-    local = is_loopback(issuer)
-
-    def endpoint(name: str) -> Endpoint | None:
-        url = data.get(name)
-        if url is None:
-            return None
-        if not isinstance(url, str) or not _is_endpoint(url, local):
-            raise AnswerInvalid(f"The discovery document's {name} is no https address.")
-        return Endpoint(url, configured=local)
-
-    return Server(
-        issuer=issuer,
-        authorize=endpoint("authorization_endpoint"),
-        token=endpoint("token_endpoint"),
-        userinfo=endpoint("userinfo_endpoint"),
-        revocation=endpoint("revocation_endpoint"),
-        jwks=endpoint("jwks_uri"),
-        auth_methods=_texts(data.get("token_endpoint_auth_methods_supported")),
-        id_token_algs=_texts(data.get("id_token_signing_alg_values_supported")),
-        iss_in_callback=data.get("authorization_response_iss_parameter_supported") is True,
-    )
-
-
-def discover(documents: Documents, issuer: str, now: dt.datetime) -> Flow[Server]:
-    """An issuer's configuration: the kept one, or a fresh one."""
-    known = documents.servers.get(issuer, now)
-    if known is None:
-        known = documents.servers.put(issuer, read_discovery((yield discovery_request(issuer)), issuer), now)
-    return known
-
-
-def _is_endpoint(url: str, local: bool) -> bool:
-    try:
-        parts = urlsplit(url)
-        usable = parts.hostname is not None and parts.port != 0 and parts.username is None and not parts.fragment
-    except ValueError:
-        return False
-    plain = url.isascii() and is_plain_text(url) and " " not in url
-    return usable and plain and parts.scheme in (("https", "http") if local else ("https",))
-
-
-def _texts(value: object) -> tuple[str, ...] | None:
-    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else None
 
 
 def keys_request(endpoint: Endpoint) -> Request:
@@ -133,14 +55,26 @@ def verify_id_token(
     """
     if id_token is None:
         raise IdTokenInvalid("The provider's answer holds no ID token.")
-    algorithms = allowed_algorithms(algorithms, server.id_token_algs)
+    allowed = allowed_algorithms(algorithms, server.id_token_algs)
+    return (yield from _verify(id_token, documents, server, now, algorithms=allowed, secret=secret))
+
+
+def _verify(
+    token: str,
+    documents: Documents,
+    server: Server,
+    now: dt.datetime,
+    *,
+    algorithms: cabc.Collection[str],
+    secret: str | None,
+) -> Flow[Signed]:
     keys = documents.keys.get(server.jwks.url, now) if server.jwks else ()
-    signed = verify(id_token, keys or (), algorithms=algorithms, secret=secret)
+    signed = verify(token, keys or (), algorithms=algorithms, secret=secret)
     if signed is None and server.jwks and (keys is None or documents.keys.may_refetch(server.jwks.url, now)):
         keys = documents.keys.put(server.jwks.url, read_keys((yield keys_request(server.jwks))), now)
-        signed = verify(id_token, keys, algorithms=algorithms, secret=secret)
+        signed = verify(token, keys, algorithms=algorithms, secret=secret)
     if signed is None:
-        raise IdTokenInvalid("The ID token's signature fits none of the provider's keys.")
+        raise IdTokenInvalid("The token's signature fits none of the provider's keys.")
     return signed
 
 
@@ -233,6 +167,38 @@ def _same(value: object, expected: str) -> bool:
 
 
 # UserInfo -----------------------------------------------------------------------------------------------------
+
+
+def read_userinfo(
+    response: Response,
+    documents: Documents,
+    server: Server,
+    now: dt.datetime,
+    *,
+    issuers: cabc.Collection[str],
+    client_id: str,
+    algorithms: cabc.Collection[str],
+    secret: str | None,
+) -> Flow[dict[str, t.Any]]:
+    """Reads a UserInfo answer: a JSON object, or a signed JWT (Core 1.0 sections 5.3.2 and 5.3.4).
+
+    :param issuers: the names of the provider; ``iss``, ``aud`` and ``exp`` of a signed answer must hold where they are.
+    :raises ProviderUnavailable: for 429 and 5xx.
+    :raises ProviderRefused: for any other status but 2xx.
+    :raises AnswerInvalid: when it is neither; :class:`IdTokenInvalid` when it is signed and does not hold.
+    """
+    if not response.ok or response.content_type != "application/jwt":
+        return read_object(response)
+    token = response.text().strip()
+    signed = yield from _verify(token, documents, server, now, algorithms={*algorithms} - {"none"}, secret=secret)
+    claims = signed.claims
+    if "iss" in claims and claims["iss"] not in issuers:
+        raise IdTokenInvalid("The UserInfo answer comes from another issuer (iss).")
+    if "aud" in claims:
+        _check_audience(claims, client_id)
+    if "exp" in claims and _time(claims, "exp") + LEEWAY <= now.timestamp():
+        raise IdTokenInvalid("The UserInfo answer has expired (exp).")
+    return claims
 
 
 def merge_userinfo(identity: Identity, userinfo: cabc.Mapping[str, t.Any]) -> dict[str, t.Any]:

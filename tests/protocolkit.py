@@ -14,7 +14,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from joserfc import jws
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 
-from flask_social.oidc import Documents, half_hash
+from flask_social.documents import Documents
+from flask_social.oidc import half_hash
 from flask_social.providers.base import Context, Grant, Provider, Start
 from flask_social.values import Attempt, Client, Flow, Intent, Request, Response
 from flask_social.vault import Vault

@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 #: Every file, as a dotted name without the package. ``*`` is one name, ``**`` any number; the first fit counts.
 FLOORS = {
     0: "values errors signals",
-    1: "answers client_auth documents jws oauth1 oauth2 oidc vault",
+    1: "answers client_auth discovery documents jws oauth1 oauth2 oidc signing vault",
     2: "providers providers.*",
     3: "flow attempts datastores.base",
     4: "settings registration state messages",
@@ -35,11 +35,14 @@ FLOORS = {
 #: What may be imported from the same floor. Circles are refused even so.
 SIDEWAYS = {
     "values": "errors",
+    "client_auth": "jws signing",
     "documents": "jws oauth2",
     "jws": "answers",
     "oauth1": "answers",
     "oauth2": "answers client_auth",
+    "discovery": "answers documents oauth2",
     "oidc": "answers documents jws oauth2",
+    "signing": "jws",
     "providers": "providers.base",
     "providers.*": "providers.base",
     "providers.base": "providers.root providers.oauth providers.openid",

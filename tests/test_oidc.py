@@ -9,11 +9,11 @@ import typing as t
 
 import pytest
 
+from flask_social import discovery as disco
 from flask_social import jws, oidc
-from flask_social.documents import MAX_DOCUMENTS, Shelf
+from flask_social.documents import MAX_DOCUMENTS, Documents, Shelf
 from flask_social.errors import AnswerInvalid, IdTokenInvalid, ProviderRefused, ProviderUnavailable
 from flask_social.oauth2 import Endpoint, Server
-from flask_social.oidc import Documents
 from flask_social.values import Response
 
 from .protocolkit import ISSUER, NOW, answer, claims, discovery, id_token, jwk, key, step
@@ -23,10 +23,10 @@ from .protocolkit import ISSUER, NOW, answer, claims, discovery, id_token, jwk, 
 
 @pytest.mark.parametrize("issuer", [ISSUER, ISSUER + "/", ISSUER + "/realms/a"])
 def test_discovery(issuer: str) -> None:
-    request = oidc.discovery_request(issuer)
+    request = disco.discovery_request(issuer)
     assert request.url == issuer.rstrip("/") + "/.well-known/openid-configuration"
     assert request.configured
-    server = oidc.read_discovery(
+    server = disco.read_discovery(
         answer(
             discovery(
                 issuer,
@@ -78,7 +78,7 @@ def test_discovery(issuer: str) -> None:
 )
 def test_discovery_documents_that_are_refused(changes: dict[str, t.Any]) -> None:
     with pytest.raises(AnswerInvalid):
-        oidc.read_discovery(answer({**discovery(), **changes}), ISSUER)
+        disco.read_discovery(answer({**discovery(), **changes}), ISSUER)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_discovery_documents_that_are_refused(changes: dict[str, t.Any]) -> None
 )
 def test_no_discovery_document(response: Response, error: type[Exception]) -> None:
     with pytest.raises(error):
-        oidc.read_discovery(response, ISSUER)
+        disco.read_discovery(response, ISSUER)
 
 
 @pytest.mark.parametrize(
@@ -105,13 +105,13 @@ def test_no_discovery_document(response: Response, error: type[Exception]) -> No
     ],
 )
 def test_loopback_issuers_may_be_plain(issuer: str, local: bool) -> None:
-    assert oidc.is_loopback(issuer) is local
+    assert disco.is_loopback(issuer) is local
     document = discovery(issuer, token_endpoint="http://127.0.0.1/token")
     if not local:
         with pytest.raises(AnswerInvalid):
-            oidc.read_discovery(answer(document), issuer)
+            disco.read_discovery(answer(document), issuer)
         return
-    server = oidc.read_discovery(answer(document), issuer)
+    server = disco.read_discovery(answer(document), issuer)
     assert server.token == Endpoint("http://127.0.0.1/token", configured=True)
 
 
@@ -133,7 +133,7 @@ def test_allowed_algorithms(wanted: tuple[str, ...], announced: tuple[str, ...] 
 
 # The signature, with keys that are kept
 
-SERVER = oidc.read_discovery(answer(discovery()), ISSUER)
+SERVER = disco.read_discovery(answer(discovery()), ISSUER)
 ROTATED = answer({"keys": [jwk("RSA", "two", kid="2")]})
 KEYS = answer({"keys": [jwk(kid="1")]})
 
@@ -194,13 +194,13 @@ def test_no_id_token_and_no_keys() -> None:
 
 def test_discovery_is_kept_by_issuer() -> None:
     documents = Documents()
-    assert len(step(oidc.discover(documents, ISSUER, NOW), answer(discovery()))[0]) == 1
-    assert step(oidc.discover(documents, ISSUER, NOW)) == ([], SERVER)
+    assert len(step(disco.discover(documents, ISSUER, NOW), answer(discovery()))[0]) == 1
+    assert step(disco.discover(documents, ISSUER, NOW)) == ([], SERVER)
     # The same address, but another issuer: what was read for one says nothing about the other.
     with pytest.raises(AnswerInvalid):
-        step(oidc.discover(documents, ISSUER + "/", NOW), answer(discovery()))
+        step(disco.discover(documents, ISSUER + "/", NOW), answer(discovery()))
     later = NOW + dt.timedelta(hours=1)
-    assert len(step(oidc.discover(documents, ISSUER, later), answer(discovery()))[0]) == 1
+    assert len(step(disco.discover(documents, ISSUER, later), answer(discovery()))[0]) == 1
 
 
 # What is kept

@@ -6,12 +6,12 @@ import typing as t
 
 import pytest
 
+from flask_social.documents import Documents
 from flask_social.errors import (
     AnswerInvalid,
     AttemptRefused,
     IdTokenInvalid,
 )
-from flask_social.oidc import Documents
 from flask_social.providers.base import Provider
 from flask_social.values import Client, Profile
 

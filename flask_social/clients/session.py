@@ -19,7 +19,7 @@ from oauthlib.oauth1 import Client as OAuth1Client
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from ..oidc import Documents
+from ..documents import Documents
 from ..providers.base import Context, Provider
 from ..values import Token
 from ..vault import Vault

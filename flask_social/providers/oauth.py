@@ -9,11 +9,12 @@ import hmac
 import typing as t
 
 from .. import oauth1, oauth2
-from ..client_auth import Authentication, authenticate, choose_auth_method
+from ..client_auth import Authentication, Proof, authenticate, check_auth_method, choose_auth_method
 from ..errors import AnswerInvalid, AttemptRefused, ProviderRefused
 from ..oauth2 import Endpoint, Server
-from ..values import Attempt, Flow, Intent, Request, Response, Token
-from .options import OAUTH1, OAUTH2
+from ..signing import SigningKey, read_private_key
+from ..values import Attempt, Client, Flow, Intent, Request, Response, Token
+from .options import OAUTH1, OAUTH2, read_option
 from .root import Answer, Context, Provider, Start
 
 
@@ -74,12 +75,27 @@ class OAuth2Provider(Provider):
     client_id_param: t.ClassVar[str] = "client_id"
     #: A key of :data:`flask_social.client_auth.AUTH_METHODS`; ``None``: Basic, or what discovery announces.
     token_auth_method: str | None = None
+    #: How an assertion is signed; ``None``: as suits the private key, ``HS256`` with the client secret.
+    token_auth_alg: str | None = None
+    #: Whom an assertion is for; ``None``: the issuer, else the token endpoint.
+    token_auth_audience: str | None = None
+    #: The client's private key and its id, for assertions.
+    private_key: SigningKey | None = None
+    private_key_id: str | None = None
     token_method: str = "POST"
     #: Many providers leave ``token_type`` out; those that are known to send it say ``False``.
     token_type_optional: t.ClassVar[bool] = True
     auth_scheme: t.ClassVar[str] = "Bearer"
     response_mode: str | None = None
     pkce: bool = True
+
+    def __init__(self, *, id: str, client: Client, **options: t.Any) -> None:
+        key = options.pop("private_key", None)
+        super().__init__(id=id, client=client, **options)
+        if key is not None:
+            key = read_option("private_key", key)
+            self.private_key = read_private_key(key, kid=self.private_key_id, algorithm=self.token_auth_alg)
+        check_auth_method(client, self.token_auth_method, self.private_key, self.token_auth_alg)
 
     def attempt_param(self, params: cabc.Mapping[str, str]) -> str | None:
         """The ``state``."""
@@ -91,8 +107,18 @@ class OAuth2Provider(Provider):
 
     def client_auth(self, context: Context, server: Server) -> Authentication:
         """Hook: how the client authenticates at the token endpoint."""
-        method = choose_auth_method(self.credentials, self.token_auth_method, server.auth_methods)
-        return authenticate(method, self.credentials, self.client_id_param)
+        return authenticate(
+            choose_auth_method(self.credentials, self.token_auth_method, server.auth_methods, key=self.private_key),
+            Proof(
+                self.credentials,
+                self.client_id_param,
+                key=self.private_key,
+                algorithm=self.token_auth_alg or "HS256",
+                audience=self.token_auth_audience or server.issuer or required(server.token, "token").url,
+                now=context.now,
+                identifier=context.random(16).hex(),
+            ),
+        )
 
     def read_token(self, context: Context, response: Response) -> Token:
         """Hook: the token in the token endpoint's answer."""

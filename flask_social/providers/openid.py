@@ -7,7 +7,7 @@ import dataclasses as dc
 import typing as t
 
 from .. import jws, oidc
-from ..answers import read_object
+from ..discovery import discover
 from ..oauth2 import Server
 from ..values import Attempt, Flow, Intent, Profile, Token
 from .oauth import OAuth2Provider, required, written
@@ -39,14 +39,25 @@ class OIDCProvider(OAuth2Provider):
 
     def server(self, context: Context) -> Flow[Server]:
         """The issuer's configuration, fetched at most once an hour; settings win over it."""
-        known = yield from oidc.discover(context.documents, self.issuer or "", context.now)
+        known = yield from discover(context.documents, self.issuer or "", context.now)
         return dc.replace(self._configured(known), jwks=written(self.jwks_uri, known.jwks))
 
     def fetch_profile(self, context: Context, token: Token) -> Flow[cabc.Mapping[str, t.Any]]:
-        """Hook: the UserInfo answer. Its ``sub`` must be that of the ID token."""
+        """Hook: the UserInfo answer, plain or signed. Its ``sub`` must be that of the ID token."""
         server = yield from self.server(context)
         endpoint = required(server.userinfo, "UserInfo")
-        return read_object((yield self._resource(endpoint, token)))
+        return (
+            yield from oidc.read_userinfo(
+                (yield self._resource(endpoint, token)),
+                context.documents,
+                server,
+                context.now,
+                issuers=self._issuers(server),
+                client_id=self.consumer_key,
+                algorithms=self.id_token_algs,
+                secret=self.consumer_secret,
+            )
+        )
 
     def profile(self, data: cabc.Mapping[str, t.Any]) -> Profile:
         """The standard claims (OpenID Connect Core 1.0 section 5.1)."""

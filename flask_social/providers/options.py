@@ -20,7 +20,10 @@ COMMON = frozenset(
     | {"revoke_url", "email_trust", "headers", "verify", "signup", "link_by_email", "api_options", "icon", "colour"}
 )
 OAUTH1 = COMMON | {"request_token_url"}
-OAUTH2 = COMMON | {"issuer", "token_auth_method", "token_method", "response_mode", "pkce", "scope_separator"}
+OAUTH2 = COMMON | {
+    *("issuer", "token_auth_method", "token_auth_alg", "token_auth_audience", "private_key", "private_key_id"),
+    *("token_method", "response_mode", "pkce", "scope_separator"),
+}
 OIDC = OAUTH2 | {"jwks_uri", "userinfo", "nonce", "id_token_algs", "issuer_aliases", "verify_prompt"}
 
 #: Short names of client authentication methods.
@@ -76,6 +79,10 @@ def _texts(name: str, value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(items))
 
 
+def _key(name: str, value: object) -> str | cabc.Mapping[str, t.Any]:
+    return _text(name, value) if isinstance(value, str) else _mapping(name, value)
+
+
 def _algorithms(name: str, value: object) -> tuple[str, ...]:
     items = _texts(name, value)
     known = (*PUBLIC_ALGORITHMS, *SECRET_ALGORITHMS)
@@ -128,6 +135,10 @@ _READERS: dict[str, cabc.Callable[[str, object], t.Any]] = {
     "issuer_aliases": _texts,
     "id_token_algs": _algorithms,
     "token_auth_method": _auth_method,
+    "token_auth_alg": _choice((*PUBLIC_ALGORITHMS, *SECRET_ALGORITHMS)),
+    "token_auth_audience": _text,
+    "private_key": _key,
+    "private_key_id": _text,
     "token_method": _method,
     "response_mode": _choice(("query", "form_post")),
     "userinfo": _choice(("auto", "always", "never")),

@@ -13,9 +13,9 @@ import datetime as dt
 import typing as t
 
 from ..answers import email_address, flag, plain_text, read_object, web_url
+from ..documents import Documents
 from ..errors import AnswerInvalid, ProviderRefused
 from ..oauth2 import add_query, origin
-from ..oidc import Documents
 from ..values import Attempt, Client, EmailTrust, Flow, Intent, Profile, Request, Token, subject
 from ..vault import Vault
 from .options import COMMON, TRUST, read_option
