@@ -19,7 +19,8 @@
     │   └── ReconnectRequired     reconnect_required         the grant is dead; ``url`` is where to renew it
     └── StoreError                store_error
         ├── DuplicateConnection   duplicate_connection       the key has a row already (a lost race)
-        └── AmbiguousConnection   ambiguous_connection       two rows of one key belong to different users
+        ├── AmbiguousConnection   ambiguous_connection       two rows of one key belong to different users
+        └── AttemptsUnavailable   attempts_unavailable       SOCIAL_ATTEMPT_CACHE does not answer
 
 ``code`` is for machines and never changes; the text is for people and says what to do next. The error that
 caused ours is kept as ``__cause__``. No text ever holds a secret.
@@ -178,3 +179,12 @@ class AmbiguousConnection(StoreError):
             f"Two users hold the same {key.provider_id} account. Remove the wrong row and add the unique key."
         )
         self.key = key
+
+
+class AttemptsUnavailable(StoreError):
+    """The cache of pending attempts, ``SOCIAL_ATTEMPT_CACHE``, does not answer; without it nobody may go on."""
+
+    code = "attempts_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The cache of SOCIAL_ATTEMPT_CACHE does not answer: see whether its server is up.")

@@ -47,6 +47,7 @@ DEFAULTS: dict[str, Message] = {
     "state_foreign": ("The answer belongs to another provider. Please start again.", "error"),
     "issuer_mismatch": ("The answer comes from somebody other than %(provider)s. Please start again.", "error"),
     "callback_invalid": ("The answer of %(provider)s makes no sense. Please start again.", "error"),
+    "attempts_unavailable": ("Logging in with %(provider)s is not possible now. Please try again later.", "error"),
     "provider_error": ("%(provider)s could not log you in. Please try again later.", "error"),
     "provider_timeout": ("%(provider)s did not answer in time. Please try again later.", "error"),
     "provider_unavailable": ("%(provider)s is not available at the moment. Please try again later.", "error"),

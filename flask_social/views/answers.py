@@ -29,6 +29,7 @@ _STATUS = {
     "connection_unknown": 404,
     "last_login_method": 409,
     "store_busy": 503,
+    "attempts_unavailable": 503,
 }
 
 

@@ -10,7 +10,7 @@ from flask import redirect, request, session
 from flask.typing import ResponseReturnValue
 
 from .. import attempts, flow, security
-from ..errors import ProviderError
+from ..errors import AttemptsUnavailable, ProviderError
 from ..providers.base import Context, Provider
 from ..state import SocialState
 from ..values import ConnectionKey, Intent
@@ -104,8 +104,9 @@ def _start(
             now=time.time(),
             lifetime=settings.attempt_lifetime,
             limit=settings.max_attempts,
+            cache=settings.attempt_cache,
         )
-    except ProviderError as error:
+    except (ProviderError, AttemptsUnavailable) as error:
         if security.wants_json():
             answers.note_refusal(provider, error.code, intent)
             return answers.json_error(state, error.code, provider.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc as cabc
 import time
 from urllib.parse import urlencode
 
@@ -9,9 +10,10 @@ from flask import render_template, request, session
 from flask.typing import ResponseReturnValue
 
 from .. import attempts, flow, security
-from ..errors import AttemptRefused, ProviderError
+from ..errors import AttemptRefused, AttemptsUnavailable, ProviderError
+from ..providers.base import Provider
 from ..state import SocialState, current_config
-from ..values import Intent
+from ..values import Attempt, Intent
 from . import answers
 from .begin import SESSION_KEY, context
 from .outcomes import settle
@@ -33,16 +35,8 @@ def callback(state: SocialState, provider_id: str) -> ResponseReturnValue:
     params.pop(BOUNCED, None)
     if not params:
         return answers.leave(state, "use_a_button", provider.name, security.login_url())
-    left, attempt = attempts.take(
-        state.vault,
-        session.get(SESSION_KEY),
-        provider.attempt_param({name: values[0] for name, values in params.items()}),
-        provider_id=provider.id,
-        now=time.time(),
-        lifetime=state.settings.attempt_lifetime,
-    )
-    _keep(left)
-    if isinstance(attempt, AttemptRefused):
+    attempt = _take(state, provider, params)
+    if not isinstance(attempt, Attempt):
         intent: Intent = "login" if security.session_user() is None else "connect"
         return answers.refuse(state, provider, attempt.code, intent)
     visit = flow.complete(provider, attempt, params, context=context(state, provider.id, attempt.intent))
@@ -51,6 +45,29 @@ def callback(state: SocialState, provider_id: str) -> ResponseReturnValue:
     except (AttemptRefused, ProviderError) as error:
         return answers.refuse(state, provider, error.code, attempt.intent)
     return settle(state, provider, attempt, grant)
+
+
+def _take(
+    state: SocialState, provider: Provider, params: cabc.Mapping[str, cabc.Sequence[str]]
+) -> Attempt | AttemptRefused | AttemptsUnavailable:
+    """The attempt that the answer names, taken out of the session; or why there is none."""
+    try:
+        left, attempt = attempts.take(
+            state.vault,
+            session.get(SESSION_KEY),
+            provider.attempt_param({name: values[0] for name, values in params.items()}),
+            provider_id=provider.id,
+            now=time.time(),
+            lifetime=state.settings.attempt_lifetime,
+            cache=state.settings.attempt_cache,
+        )
+    except AttemptsUnavailable as error:
+        return error
+    if left is None:
+        session.pop(SESSION_KEY, None)
+    elif left != session.get(SESSION_KEY):
+        session[SESSION_KEY] = left
+    return attempt
 
 
 def _cookie_is_missing() -> bool:
@@ -68,10 +85,3 @@ def _bounce() -> ResponseReturnValue:
     session.clear()
     session.modified = False
     return render_template("social/bounce.html", url=f"{request.path}?{urlencode(params)}")
-
-
-def _keep(sealed: str | None) -> None:
-    if sealed is None:
-        session.pop(SESSION_KEY, None)
-    elif sealed != session.get(SESSION_KEY):
-        session[SESSION_KEY] = sealed
