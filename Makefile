@@ -12,12 +12,13 @@ PY := $(VENV)/bin/python
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip install --quiet --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test coverage style format typing docs package bench clean
+.PHONY: help env demo test fuzz coverage style format typing docs package bench clean
 
 help:
 	@echo "make demo      start the demo application; no account anywhere is needed"
 	@echo "make test      run all tests"
 	@echo "make coverage  run all tests and require 95 % branch coverage"
+	@echo "make fuzz      let Hypothesis search for a long time"
 	@echo "make style     check style and formatting; make format puts them right"
 	@echo "make typing    check types"
 	@echo "make docs      build the documentation into docs/_build/html"
@@ -53,7 +54,16 @@ $(VENV)/bench.stamp: $(VENV)/dev.stamp
 	@$(PIP) --editable ".[bench]"
 	@touch $@
 
-env: $(VENV)/dev.stamp
+# The OpenID provider that the tests run against is a package of Node.js. Without it they are skipped by name.
+COUNTERPART := $(VENV)/counterpart
+$(COUNTERPART)/node_modules: tests/counterpart/package.json tests/counterpart/package-lock.json | $(VENV)/dev.stamp
+	@if command -v npm >/dev/null; then \
+	  echo "Installing the OpenID provider that the tests run against"; \
+	  mkdir -p $(COUNTERPART) && cp $^ $(COUNTERPART) && cd $(COUNTERPART) && \
+	  npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null && \
+	  touch node_modules || echo "That failed; its tests will be skipped."; fi
+
+env: $(VENV)/dev.stamp $(COUNTERPART)/node_modules
 
 # --- targets -------------------------------------------------------------------------------------
 
@@ -61,7 +71,7 @@ env: $(VENV)/dev.stamp
 demo: $(VENV)/demo.stamp
 	@exec $(PY) -m flask_social.demo $(ARGS)
 
-test: $(VENV)/dev.stamp
+test: $(VENV)/dev.stamp $(COUNTERPART)/node_modules
 ifeq ($(COVERAGE),)
 	@$(PY) -m pytest $(ARGS)
 else
@@ -70,6 +80,9 @@ else
 	@$(PY) -m coverage combine --quiet
 	@$(PY) -m coverage report
 endif
+
+fuzz: $(VENV)/dev.stamp
+	@FUZZ=long $(PY) -m pytest tests/fuzz $(ARGS)
 
 coverage:
 	@$(MAKE) --no-print-directory test COVERAGE=yes

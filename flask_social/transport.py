@@ -20,7 +20,7 @@ import time
 import typing as t
 import urllib.request
 import zlib
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import certifi
 import urllib3
@@ -120,6 +120,8 @@ class Transport:
     def _pool(self, request: Request) -> urllib3.PoolManager:
         scheme, host, public = _checked(request)
         proxy = _proxy(scheme, host)
+        if proxy and public:
+            _refuse_inner_name(host)
         key = (proxy, public)
         with self._lock:
             if key not in self._pools:
@@ -143,16 +145,30 @@ def _checked(request: Request) -> tuple[str, str, bool]:
 
 def _make_pool(proxy: str | None, *, public: bool) -> urllib3.PoolManager:
     options: dict[str, t.Any] = {"num_pools": 64, "maxsize": 16, "block": False, "ssl_context": _tls()}
-    pool = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+    pool = _make_proxy_pool(proxy, options) if proxy else urllib3.PoolManager(**options)
     # Behind a proxy, the proxy resolves the name.
     pool.pool_classes_by_scheme = {"http": _Pool, "https": _PublicTLSPool if public and not proxy else _TLSPool}
     return pool
 
 
+def _make_proxy_pool(proxy: str, options: dict[str, t.Any]) -> urllib3.PoolManager:
+    try:
+        url = urllib3.util.parse_url(proxy if "://" in proxy else f"http://{proxy}")
+    except LocationParseError:
+        # The cause is not kept: it would quote the proxy's password.
+        raise ProviderUnavailable("The proxy that the environment names has no usable address.") from None
+    headers = urllib3.make_headers(proxy_basic_auth=unquote(url.auth)) if url.auth else None
+    return urllib3.ProxyManager(str(url._replace(auth=None)), proxy_headers=headers, **options)
+
+
 @functools.lru_cache(256)
 def _proxy(scheme: str, host: str) -> str | None:
-    """The proxy that the environment names for a host; each look walks the whole environment, so it is kept."""
-    return None if urllib.request.proxy_bypass(host) else urllib.request.getproxies().get(scheme)
+    """The proxy that the environment names for a host; each look walks the whole environment, so it is kept.
+
+    ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``, in capitals or not.
+    """
+    named = urllib.request.getproxies()
+    return None if urllib.request.proxy_bypass(host) else named.get(scheme) or named.get("all")
 
 
 @functools.cache
@@ -228,13 +244,42 @@ class _PublicTLSPool(HTTPSConnectionPool):
 def _public_address(name: str, port: int) -> str:
     found = {str(entry[4][0]) for entry in socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)}
     if not all(is_public(address) for address in found):
-        raise ProviderError("The provider announced an address inside a private network, which is not called.")
+        raise _inner_address()
     return sorted(found)[0]
+
+
+def _refuse_inner_name(host: str) -> None:
+    """Refuses what cannot be a public host by its name; a proxy resolves the others, and has to guard its network.
+
+    Numbers count in every form that a resolver takes, such as ``127.1`` and ``0x7f000001``.
+    """
+    try:
+        found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)]
+        public = all(is_public(address) for address in found)
+    except OSError:
+        name = host.rstrip(".")
+        public = "." in name and not name.endswith((".localhost", ".local", ".internal"))
+    if not public:
+        raise _inner_address()
+
+
+def _inner_address() -> ProviderError:
+    return ProviderError("The provider announced an address inside a private network, which is not called.")
 
 
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the public internet; IPv4 inside IPv6 is unwrapped first."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        ip = ip.ipv4_mapped or ip.sixtofour or ip
+        inner = ip.ipv4_mapped or ip.sixtofour
+        if ip in _NAT64:
+            inner = ipaddress.IPv4Address(ip.packed[-4:])
+        if inner is None and ip not in _GLOBAL_UNICAST:
+            return False
+        ip = inner or ip
     return ip.is_global and not ip.is_multicast
+
+
+#: Where IPv4 is reached through a translator (RFC 6052), and all of IPv6 that is given out (RFC 4291 section 2.4).
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")

@@ -212,6 +212,14 @@ def test_where_it_does_not_go(transport: Transport, url: str, configured: bool, 
         ("::ffff:10.0.0.1", False),
         ("2002:0a00:0001::1", False),
         ("2002:5db8:d822::1", True),
+        ("64:ff9b::5db8:d822", True),
+        ("64:ff9b::a9fe:a9fe", False),  # 169.254.169.254 through a translator
+        ("64:ff9b:1::1", False),
+        ("::10.0.0.1", False),
+        ("::93.184.216.34", False),
+        ("fec0::1", False),
+        ("ff02::1", False),
+        ("2001:db8::1", False),
     ],
 )
 def test_is_public(address: str, public: bool) -> None:
