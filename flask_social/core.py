@@ -10,7 +10,8 @@ from flask import Flask
 from . import legacy, security
 from .clients import ApiContext, build_api, build_session
 from .clients.base import install_filters
-from .datastores.base import COLUMNS, ConnectionDatastore
+from .datastores.base import ConnectionDatastore
+from .datastores.columns import COLUMNS
 from .documents import Documents
 from .errors import ConfigurationError
 from .providers.base import Provider

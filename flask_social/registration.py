@@ -13,13 +13,13 @@ from .oauth2 import RESERVED
 from .providers import load
 from .providers.base import Provider
 from .settings import Resolver as Lookup
-from .settings import check_policies, check_provider_id, provider_settings
+from .settings import check_provider_id, provider_settings
 from .values import Client
 
 Adapt = cabc.Callable[[str, str], type[Provider]]
 
 #: Keys that say which class serves, and keys of 1.x that say nothing any more.
-_META = frozenset({"id", "provider", "module", "class", "install", "signup", "link_by_email"})
+_META = frozenset({"id", "provider", "module", "class", "install"})
 
 #: Names of 1.x and of OAuth 1.0a for today's keys.
 _ALIASES = {
@@ -54,7 +54,6 @@ def make_provider(provider_id: str, values: cabc.Mapping[str, t.Any], *, key: st
     :raises ConfigurationError: naming ``key`` and what is wrong.
     """
     cls = _class(provider_id, values, key, adapt)
-    check_policies(key, values)
     options = _options(cls, values, key)
     client_id = options.pop("consumer_key", None)
     if not isinstance(client_id, str) or not client_id:

@@ -8,12 +8,17 @@ import datetime as dt
 import difflib
 import re
 import typing as t
-from urllib.parse import urlsplit
 
-from .attempts import AttemptCache, tells_who_deleted
+from . import readers
+from .attempts import AttemptCache
 from .errors import ConfigurationError
-from .messages import CODES, DEFAULTS, VIEW_CODES, Message, fill
+from .messages import CODES, DEFAULTS, VIEW_CODES, Message
+from .providers.base import Provider
+from .values import Profile
 
+#: ``(profile, provider) -> fields of a user``, and ``(profile, provider) -> may this person sign up?``
+Mapper = cabc.Callable[[Profile, Provider], "cabc.Mapping[str, t.Any]"]
+Admit = cabc.Callable[[Profile, Provider], bool]
 Resolver = cabc.Callable[[str], "cabc.Mapping[str, t.Any] | None"]
 
 #: What a provider id may be made of.
@@ -36,6 +41,12 @@ class Settings:
     post_oauth_connect_session_key: str = "post_oauth_connect_url"
     post_oauth_login_session_key: str = "post_oauth_login_url"
     legacy_callbacks: bool = False
+    signup: t.Literal["never", "ask", "auto"] = "never"
+    signup_mapper: Mapper | None = None
+    signup_fields: tuple[str, ...] = ("username",)
+    signup_admit: Admit | None = None
+    signup_domains: tuple[str, ...] = ()
+    link_by_email: t.Literal["never", "prove", "verified"] = "prove"
     freshness: dt.timedelta | None = None
     token_keys: tuple[str | bytes, ...] | None = dc.field(default=None, repr=False)
     attempt_lifetime: float = 600
@@ -61,9 +72,9 @@ class Settings:
             if name in _LATER:
                 _check_later(key, name, value)
             elif name.startswith("msg_") and name[4:] in CODES:
-                messages[name[4:]] = _message(key, value, messages[name[4:]])
+                messages[name[4:]] = readers.message(key, value, messages[name[4:]])
             elif name.endswith("_view") and name[:-5] in VIEW_CODES:
-                views[name[:-5]] = _text(key, value)
+                views[name[:-5]] = readers.text(key, value)
             elif (field := _ALIASES.get(name, name)) in _READERS:
                 if field in values:
                     raise ConfigurationError(key, "is given twice under two names.")
@@ -108,132 +119,37 @@ def check_provider_id(key: str, provider_id: str) -> None:
         raise ConfigurationError(key, f"the provider id {provider_id!r} must match [a-z0-9_-]{{1,64}}.")
 
 
-def _text(key: str, value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ConfigurationError(key, "must be a non-empty string.")
-    return value
-
-
-def _name(key: str, value: object) -> str:
-    if not isinstance(value, str) or not value or "." in value:
-        raise ConfigurationError(key, "must be a name without a dot.")
-    return value
-
-
-def _prefix(key: str, value: object) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str) or not value.startswith("/") or value.endswith("/"):
-        raise ConfigurationError(key, "must be a path such as /social.")
-    return value
-
-
-def _flag(key: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ConfigurationError(key, "must be True or False.")
-    return value
-
-
-def _seconds(key: str, value: object) -> float:
-    if isinstance(value, dt.timedelta):
-        value = value.total_seconds()
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 10**9:
-        raise ConfigurationError(key, "must be a number of seconds above 0, or a timedelta.")
-    return value
-
-
-def _count(key: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(key, "must be a whole number above 0.")
-    return value
-
-
-def _timeouts(key: str, value: object) -> tuple[float, float]:
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise ConfigurationError(key, "must be a pair of seconds: (connect, read).")
-    return _seconds(key, value[0]), _seconds(key, value[1])
-
-
-def _freshness(key: str, value: object) -> dt.timedelta | None:
-    if value is not None and not isinstance(value, dt.timedelta):
-        raise ConfigurationError(key, "must be a timedelta (negative: never asked), or None for SECURITY_FRESHNESS.")
-    return value
-
-
-def _keys(key: str, value: object) -> tuple[str | bytes, ...] | None:
-    if value is None:
-        return None
-    if isinstance(value, (str, bytes)) or not isinstance(value, cabc.Iterable):
-        raise ConfigurationError(key, "must be a list of Fernet keys, newest first.")
-    keys = tuple(value)
-    if not keys or not all(isinstance(item, (str, bytes)) for item in keys):
-        raise ConfigurationError(key, "must be a list of Fernet keys, newest first.")
-    return keys
-
-
-def _base_url(key: str, value: object) -> str | None:
-    if value is None:
-        return None
-    parts = urlsplit(_text(key, value))
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise ConfigurationError(key, "must be the public base address, such as https://www.example.org.")
-    return str(value).rstrip("/")
-
-
-def _resolver(key: str, value: object) -> Resolver | None:
-    if value is not None and not callable(value):
-        raise ConfigurationError(key, "must be a callable: (provider_id) -> dict or None.")
-    return t.cast("Resolver | None", value)
-
-
-def _attempt_cache(key: str, value: object) -> AttemptCache | None:
-    if value is not None and not tells_who_deleted(value):
-        raise ConfigurationError(
-            key,
-            "must be a RedisCache, ValkeyCache, SimpleCache, or MemcachedCache over pylibmc, of cachelib: the others"
-            " cannot tell who removed an entry.",
-        )
-    return t.cast("AttemptCache | None", value)
-
-
-def _message(key: str, value: object, default: Message) -> Message:
-    given = (value, default[1]) if isinstance(value, str) else value
-    if not isinstance(given, (tuple, list)) or len(given) != 2 or not all(isinstance(item, str) for item in given):
-        raise ConfigurationError(key, "must be a text, or a (text, category) pair.")
-    try:
-        fill(given[0], {"provider": ""})
-    except (KeyError, TypeError, ValueError) as error:
-        raise ConfigurationError(key, "may hold %(provider)s only; write %% for a percent sign.") from error
-    return given[0], given[1]
-
-
 _READERS: dict[str, cabc.Callable[[str, t.Any], t.Any]] = {
-    "blueprint_name": _name,
-    "url_prefix": _prefix,
-    "app_url": _base_url,
-    "connect_allow_view": _text,
-    "connect_deny_view": _text,
-    "flash_messages": _flag,
-    "post_oauth_connect_session_key": _text,
-    "post_oauth_login_session_key": _text,
-    "legacy_callbacks": _flag,
-    "freshness": _freshness,
-    "token_keys": _keys,
-    "attempt_lifetime": _seconds,
-    "max_attempts": _count,
-    "attempt_cache": _attempt_cache,
-    "http_timeout": _timeouts,
-    "http_deadline": _seconds,
-    "http_max_bytes": _count,
-    "provider_resolver": _resolver,
+    "blueprint_name": readers.name,
+    "url_prefix": readers.prefix,
+    "app_url": readers.base_url,
+    "connect_allow_view": readers.text,
+    "connect_deny_view": readers.text,
+    "flash_messages": readers.flag,
+    "post_oauth_connect_session_key": readers.text,
+    "post_oauth_login_session_key": readers.text,
+    "legacy_callbacks": readers.flag,
+    "signup": readers.choice("never", "ask", "auto"),
+    "signup_mapper": readers.function("(profile, provider) -> dict of user fields"),
+    "signup_fields": readers.names,
+    "signup_admit": readers.function("(profile, provider) -> bool"),
+    "signup_domains": readers.domains,
+    "link_by_email": readers.choice("never", "prove", "verified"),
+    "freshness": readers.freshness,
+    "token_keys": readers.keys,
+    "attempt_lifetime": readers.seconds,
+    "max_attempts": readers.count,
+    "attempt_cache": readers.attempt_cache,
+    "http_timeout": readers.timeouts,
+    "http_deadline": readers.seconds,
+    "http_max_bytes": readers.count,
+    "provider_resolver": readers.function("(provider_id) -> dict or None"),
 }
 
 _ALIASES = {"connect_allow_redirect": "connect_allow_view", "connect_deny_redirect": "connect_deny_view"}
 
 #: Settings of parts that are still to come, with the values that are true today.
 _LATER: dict[str, tuple[t.Any, ...]] = {
-    "signup": ("never", None),
-    "link_by_email": ("never", None),
     "refresh_leeway": (None,),
     "revoke_on_disconnect": (False, None),
 }
@@ -242,15 +158,6 @@ _LATER: dict[str, tuple[t.Any, ...]] = {
 def _check_later(key: str, name: str, value: object) -> None:
     if value not in _LATER[name]:
         raise ConfigurationError(key, f"{value!r} is not available in this version; leave it out.")
-
-
-def check_policies(key: str, values: cabc.Mapping[str, t.Any]) -> None:
-    """Refuses the account policies of a provider setting that this version does not have.
-
-    :raises ConfigurationError: naming the key.
-    """
-    for name in ("signup", "link_by_email"):
-        _check_later(f"{key}[{name!r}]", name, values.get(name))
 
 
 def _unknown(key: str) -> ConfigurationError:

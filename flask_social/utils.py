@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections.abc as cabc
 import typing as t
 
-from .datastores.base import profile_values, token_values
+from .datastores.columns import profile_values, token_values
 from .legacy import LegacyProvider
 from .providers.base import Provider
 from .state import current_state

@@ -100,15 +100,19 @@ class Vault:
 
     def derive(self, label: str, value: str) -> str:
         """A 43-character url-safe text that only this application can derive from ``value``."""
-        return _text(hmac.digest(self._derivation_key, f"{label}:{value}".encode(), "sha256"))
+        return _text(hmac.digest(self._derivation_keys[0], f"{label}:{value}".encode(), "sha256"))
+
+    def derivations(self, label: str) -> list[str]:
+        """What every secret of the application derives from a label, newest first."""
+        return [_text(hmac.digest(key, f"{label}:".encode(), "sha256")) for key in self._derivation_keys]
 
     @functools.cached_property
     def _ciphers(self) -> list[AESGCM]:
         return [AESGCM(_derive(secret, "session")) for secret in self._secrets]
 
     @functools.cached_property
-    def _derivation_key(self) -> bytes:
-        return _derive(self._secrets[0], "derive")
+    def _derivation_keys(self) -> list[bytes]:
+        return [_derive(secret, "derive") for secret in self._secrets]
 
 
 def is_sealed(stored: str) -> bool:

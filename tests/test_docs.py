@@ -30,7 +30,7 @@ from flask_security import login_user
 from sqlalchemy.orm import configure_mappers
 
 from flask_social import registration, settings, signals
-from flask_social.datastores.base import COLUMNS, LEGACY_COLUMNS
+from flask_social.datastores.columns import COLUMNS, LEGACY_COLUMNS
 from flask_social.messages import CODES
 from flask_social.providers import CATALOGUE, load
 from flask_social.providers.oauth2 import FIELDS

@@ -10,11 +10,12 @@ import typing as t
 
 from ..errors import DuplicateConnection, StoreError
 from ..values import ConnectionKey
-from .base import COLUMNS, ConnectionDatastore, in_order, utcnow
+from .base import ConnectionDatastore
+from .columns import COLUMNS, in_order, utcnow
 
 
 class MemoryConnection(types.SimpleNamespace):
-    """One connection; its fields are those of :data:`~flask_social.datastores.base.COLUMNS`."""
+    """One connection; its fields are those of :data:`~flask_social.datastores.columns.COLUMNS`."""
 
     def __init__(self, **values: t.Any) -> None:
         now = utcnow()

@@ -10,13 +10,15 @@ import uuid
 
 from ..errors import DuplicateConnection, MissingLibrary, StoreError
 from ..values import ConnectionKey
-from .base import KEY_COLUMNS, ConnectionDatastore, Texts, columns_of, findable, fitted, in_order, same_key
+from .base import CLAIMED, ConnectionDatastore, UserDraft, user_refused
+from .columns import KEY_COLUMNS, Texts, columns_of, findable, fitted, in_order, same_key
 
 try:
+    from bson import ObjectId
     from mongoengine import signals
     from mongoengine.base import get_document
     from mongoengine.errors import NotUniqueError, SaveConditionError, ValidationError
-    from mongoengine.fields import StringField
+    from mongoengine.fields import ObjectIdField, StringField
     from pymongo import ReturnDocument
     from pymongo.errors import DuplicateKeyError
 except ImportError as error:  # pragma: no cover  # seen in an environment without MongoEngine only
@@ -43,6 +45,7 @@ class MongoEngineConnectionDatastore(ConnectionDatastore):
         lengths = {name: field.max_length for name, field in fields.items() if field.max_length}
         required = (name for name, field in fields.items() if field.required and field.default is None)
         self._texts = Texts(lengths, frozenset(required))
+        self._user_model: t.Any = None
 
     @property
     def has_unique_key(self) -> bool:
@@ -82,6 +85,26 @@ class MongoEngineConnectionDatastore(ConnectionDatastore):
     def put(self, connection: t.Any) -> t.Any:
         return self._save(connection)
 
+    def create_with_user(self, draft: UserDraft, **values: t.Any) -> tuple[t.Any, t.Any]:
+        id_field = self._user_model._fields[self._user_model._meta["id_field"]] if self._user_model else None
+        if not isinstance(id_field, ObjectIdField) or "status" not in self.columns:
+            return super().create_with_user(draft, **values)
+        owner, made = ObjectId(), None
+        try:
+            # The unique key decides here. Whoever dies now leaves a claim of nobody, which expires.
+            claim = self.create_connection(**{**values, "user_id": owner, "status": CLAIMED})
+            try:
+                made = draft.make(pk=owner)
+                self.update_connection(claim, status=values.get("status", "active"))
+            except BaseException:
+                if made is not None:
+                    draft.undo(made)
+                claim.delete()
+                raise
+        except NotUniqueError:
+            raise user_refused() from None  # the database's own words hold the row
+        return made, claim
+
     def commit(self) -> None:
         """Nothing: every call is written at once."""
 
@@ -110,6 +133,7 @@ class MongoEngineConnectionDatastore(ConnectionDatastore):
             locks.delete_one({"_id": name, "holder": holder})
 
     def install(self, user_model: t.Any) -> None:
+        self._user_model = user_model
         # A document tells its own class, so every class of the family is listened to.
         for name in getattr(user_model, "_subclasses", ()):
             # Before and after: a connection that is made meanwhile shall not stay either.

@@ -10,7 +10,8 @@ import weakref
 
 from ..errors import DuplicateConnection, MissingLibrary, StoreError
 from ..values import ConnectionKey
-from .base import KEY_COLUMNS, ConnectionDatastore, Texts, columns_of, findable, fitted, in_order, same_key
+from .base import ConnectionDatastore, UserDraft, user_refused
+from .columns import KEY_COLUMNS, Texts, columns_of, findable, fitted, in_order, same_key
 
 try:
     import peewee
@@ -72,6 +73,14 @@ class PeeweeConnectionDatastore(ConnectionDatastore):
         if not self._save(connection):
             self._save(connection, force_insert=True)  # the application chooses the primary key
         return connection
+
+    def create_with_user(self, draft: UserDraft, **values: t.Any) -> tuple[t.Any, t.Any]:
+        try:
+            with self._database.atomic():
+                user = draft.make()
+                return user, self.create_connection(user_id=user._pk, **values)
+        except peewee.IntegrityError:
+            raise user_refused() from None  # the database's own words hold the row
 
     def commit(self) -> None:
         """Nothing: Peewee commits by itself, at once or at the end of ``db.atomic()``."""

@@ -10,7 +10,8 @@ import weakref
 
 from ..errors import DuplicateConnection, MissingLibrary, StoreError
 from ..values import ConnectionKey
-from .base import KEY_COLUMNS, ConnectionDatastore, Texts, columns_of, findable, fitted, in_order, same_key
+from .base import ConnectionDatastore, UserDraft, user_refused
+from .columns import KEY_COLUMNS, Texts, columns_of, findable, fitted, in_order, same_key
 
 try:
     import sqlalchemy as sa
@@ -93,6 +94,22 @@ class SQLAlchemySessionConnectionDatastore(ConnectionDatastore):
                 f"The database refused the connection ({type(error.orig).__name__}); check the model and the user."
             ) from None  # the database's own words may hold the row
         return connection
+
+    def create_with_user(self, draft: UserDraft, **values: t.Any) -> tuple[t.Any, t.Any]:
+        try:
+            user = draft.make()
+            if user not in self.session:
+                raise StoreError("Users and connections must live in one session to be made together.")
+            self.session.flush()
+            made = self.create_connection(user_id=orm.object_mapper(user).primary_key_from_instance(user)[0], **values)
+            self.session.commit()
+        except IntegrityError:
+            self.session.rollback()
+            raise user_refused() from None  # the database's own words hold the row
+        except BaseException:
+            self.session.rollback()
+            raise
+        return user, made
 
     def commit(self) -> None:
         self.session.commit()

@@ -16,7 +16,7 @@ from __future__ import annotations
 import datetime as dt
 import typing as t
 
-from ..datastores.base import TOKEN_COLUMNS, utcnow
+from ..datastores.columns import TOKEN_COLUMNS, utcnow
 from ..errors import MissingLibrary
 from .sealed import SealedToken
 
@@ -38,7 +38,7 @@ class UTCDateTimeField(DateTimeField):
 
 
 class MongoEngineConnectionMixin:
-    """The fields of :data:`~flask_social.datastores.base.COLUMNS`, but for ``user_id``, with the unique key.
+    """The fields of :data:`~flask_social.datastores.columns.COLUMNS`, but for ``user_id``, with the unique key.
 
     ``access_token``, ``secret``, ``refresh_token`` and ``id_token`` are opened when they are read, and sealed when
     they are set; the fields of these names in the collection hold sealed text.

@@ -14,7 +14,7 @@ from __future__ import annotations
 import datetime as dt
 import typing as t
 
-from ..datastores.base import TOKEN_COLUMNS, utcnow
+from ..datastores.columns import TOKEN_COLUMNS, utcnow
 from ..errors import MissingLibrary
 from .sealed import SealedToken
 
@@ -40,7 +40,7 @@ class UTCDateTimeField(DateTimeField):
 
 
 class PeeweeConnectionMixin(Model):
-    """The fields of :data:`~flask_social.datastores.base.COLUMNS`, but for the owner.
+    """The fields of :data:`~flask_social.datastores.columns.COLUMNS`, but for the owner.
 
     ``access_token``, ``secret``, ``refresh_token`` and ``id_token`` are opened when they are read, and sealed when
     they are set; the columns of these names hold sealed text.

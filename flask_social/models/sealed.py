@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..datastores.base import TOKEN_COLUMNS
+from ..datastores.columns import TOKEN_COLUMNS
 from ..state import current_state
 from ..values import ConnectionKey
 

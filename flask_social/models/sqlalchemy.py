@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import typing as t
 
-from ..datastores.base import KEY_COLUMNS, utcnow
+from ..datastores.columns import KEY_COLUMNS, utcnow
 from ..errors import MissingLibrary
 from .sealed import SealedToken, key_first
 
@@ -48,7 +48,7 @@ def _exact(length: int) -> sa.String:
 
 
 class SQLAlchemyConnectionMixin:
-    """The columns of :data:`~flask_social.datastores.base.COLUMNS`, but for ``user_id``.
+    """The columns of :data:`~flask_social.datastores.columns.COLUMNS`, but for ``user_id``.
 
     The unique key of ``provider_id`` and ``provider_user_id`` and an index on ``user_id`` come by themselves, whatever
     ``__table_args__`` the application writes.

@@ -8,7 +8,7 @@ import typing as t
 from flask.typing import ResponseReturnValue
 
 from .. import security
-from ..datastores.base import COLUMNS, utcnow
+from ..datastores.columns import COLUMNS, utcnow
 from ..errors import AmbiguousConnection, DuplicateConnection
 from ..providers.base import Provider
 from ..signals import connection_created, connection_failed

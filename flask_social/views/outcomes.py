@@ -8,7 +8,7 @@ from flask import redirect
 from flask.typing import ResponseReturnValue
 
 from .. import flow, security
-from ..datastores.base import profile_values, token_values, utcnow
+from ..datastores.columns import profile_values, token_values, utcnow
 from ..errors import AmbiguousConnection, StoreError
 from ..providers.base import Grant, Provider
 from ..signals import connection_created, connection_failed, connection_updated, login_completed, login_failed

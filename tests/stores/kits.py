@@ -9,7 +9,8 @@ import uuid
 
 from flask import Flask
 
-from flask_social.datastores.base import LEGACY_COLUMNS, ConnectionDatastore
+from flask_social.datastores.base import ConnectionDatastore
+from flask_social.datastores.columns import LEGACY_COLUMNS
 from flask_social.datastores.memory import MemoryConnectionDatastore
 from flask_social.state import EXTENSION
 from flask_social.vault import Vault

@@ -12,7 +12,7 @@ import typing as t
 
 import pytest
 
-from flask_social.datastores.base import COLUMNS, LEGACY_COLUMNS, profile_values, token_values
+from flask_social.datastores.columns import COLUMNS, LEGACY_COLUMNS, profile_values, token_values
 from flask_social.errors import AmbiguousConnection, DuplicateConnection, StoreError, TokenUnreadable
 from flask_social.values import ConnectionKey, Profile, Token
 from flask_social.vault import is_sealed

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from playhouse import db_url
 
-from flask_social.datastores.base import LEGACY_COLUMNS
+from flask_social.datastores.columns import LEGACY_COLUMNS
 from flask_social.datastores.peewee import PeeweeConnectionDatastore
 from flask_social.errors import DuplicateConnection
 from flask_social.models.peewee import PeeweeConnectionMixin

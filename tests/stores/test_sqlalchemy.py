@@ -12,7 +12,7 @@ from sqlalchemy import event, orm
 from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import CreateTable
 
-from flask_social.datastores.base import LEGACY_COLUMNS
+from flask_social.datastores.columns import LEGACY_COLUMNS
 from flask_social.datastores.sqlalchemy import SQLAlchemySessionConnectionDatastore
 from flask_social.models.sqlalchemy import SQLAlchemyConnectionMixin
 from flask_social.state import EXTENSION

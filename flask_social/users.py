@@ -1,0 +1,202 @@
+"""The users of Flask-Security: finding them by address, making them, and what counts as a password.
+
+Beside :mod:`flask_social.security` the only file that imports Flask-Security.
+"""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import functools
+import typing as t
+
+from flask_security import hash_password, send_mail, user_registered, verify_password
+from flask_security.confirmable import generate_confirmation_link
+from wtforms import PasswordField
+from wtforms.validators import Optional
+
+from .errors import ConfigurationError
+from .state import current_config, current_sender, current_state, extension
+
+#: Fields of a user that decide about access, or name the user: no mapping and no form of ours sets them.
+PROTECTED = frozenset(
+    "id pk active password roles permissions fs_uniquifier fs_token_uniquifier fs_webauthn_user_handle confirmed_at"
+    " tf_primary_method tf_totp_secret us_totp_secrets us_phone_number mf_recovery_codes webauthn"
+    " login_count last_login_at current_login_at last_login_ip current_login_ip create_datetime update_datetime".split()
+)
+
+#: Names without a promise, on the ``Security`` object, which sign-up needs.
+RELIES_ON = ("forms", "mail_util", "confirmable", "datastore.find_user", "datastore.create_user")
+
+
+# Addresses ----------------------------------------------------------------------------------------------------
+
+
+def normalized(address: str | None) -> str | None:
+    """An address in Flask-Security's normal form; ``None`` when it is none."""
+    try:
+        return str(_security().mail_util.normalize(address)) if address else None
+    except ValueError:
+        return None
+
+
+def find_by_address(address: str | None) -> t.Any | None:
+    """Whose an address is here, in capitals or not; ``None`` when it is nobody's."""
+    wanted = normalized(address)
+    return _security().datastore.find_user(case_insensitive=True, email=wanted) if wanted else None
+
+
+def has_proven(user: t.Any, address: str | None) -> bool:
+    """Whether a user has confirmed exactly this address here."""
+    proven = getattr(user, "confirmed_at", None) is not None
+    return proven and bool(user.email) and normalized(user.email) == normalized(address)
+
+
+def needs_address() -> bool:
+    """Whether the user model takes no user without an address."""
+    return not _takes_null("email")
+
+
+# Passwords ----------------------------------------------------------------------------------------------------
+
+
+def has_password(user: t.Any) -> bool:
+    """Whether a user can log in with a password: one that is set, and that a person may know."""
+    stored = getattr(user, "password", None)
+    if not stored:
+        return False
+    return _takes_null("password") or not any(verify_password(word, stored) for word in _unknown_passwords())
+
+
+def no_password() -> str | None:
+    """What the password column of a user without a password holds.
+
+    ``None``; where the column takes no ``NULL``, the hash of a password that nobody but this application can derive.
+    """
+    return None if _takes_null("password") else str(hash_password(_unknown_passwords()[0]))
+
+
+def _unknown_passwords() -> list[str]:
+    return current_state().vault.derivations("no password")
+
+
+def _takes_null(name: str) -> bool:
+    """Whether a column of the user model may be empty, by what each ORM says of it."""
+    model = _security().datastore.user_model
+    if hasattr(model, "__table__"):
+        return name not in model.__table__.columns or bool(model.__table__.columns[name].nullable)
+    if hasattr(model, "_fields"):
+        field = model._fields.get(name)
+        return field is None or (not field.required and not (field.unique and not field.sparse))
+    return bool(model._meta.fields[name].null) if hasattr(model, "_meta") else False
+
+
+# Making one ---------------------------------------------------------------------------------------------------
+
+
+class Draft:
+    """A user who is about to be made; what a datastore of connections makes together with the connection.
+
+    :param fields: of the user model.
+    :raises ConfigurationError: when a field decides about access; it is named.
+    """
+
+    def __init__(self, fields: cabc.Mapping[str, t.Any], *, confirmed: bool) -> None:
+        check_fields(fields)
+        self._fields = {**fields, "password": no_password()}
+        if confirmed and hasattr(_security().datastore.user_model, "confirmed_at"):
+            self._fields["confirmed_at"] = _security().datetime_factory()
+
+    def make(self, **fixed: t.Any) -> t.Any:
+        """Makes the user."""
+        return _security().datastore.create_user(**self._fields, **fixed)
+
+    def commit(self) -> None:
+        """Ends the transaction of the users."""
+        _security().datastore.commit()
+
+    def undo(self, user: t.Any) -> None:
+        """Deletes a user that was made."""
+        _security().datastore.delete_user(user)
+        _security().datastore.commit()
+
+
+def check_fields(fields: cabc.Iterable[str]) -> None:
+    """Refuses fields that decide about access.
+
+    :raises ConfigurationError: naming the first.
+    """
+    for name in fields:
+        if name in PROTECTED:
+            raise ConfigurationError("SOCIAL_SIGNUP_FIELDS", f"{name!r} decides about access, and is never mapped.")
+
+
+def welcome(user: t.Any, form_data: cabc.Mapping[str, t.Any]) -> None:
+    """Does what Flask-Security does after a registration: the signal, and the mail with the link that confirms."""
+    link = token = None
+    if needs_confirmation(user):
+        link, token = generate_confirmation_link(user)
+    user_registered.send(
+        current_sender(), user=user, confirm_token=token, confirmation_token=token, form_data=dict(form_data)
+    )
+    config = current_config()
+    if config["SECURITY_SEND_REGISTER_EMAIL"] and user.email:
+        send_mail(
+            config["SECURITY_EMAIL_SUBJECT_REGISTER"],
+            user.email,
+            config["SECURITY_REGISTER_EMAIL_TEMPLATE"],
+            user=user,
+            confirmation_link=link,
+            confirmation_token=token,
+        )
+
+
+def confirmable() -> bool:
+    """Whether the application confirms addresses (``SECURITY_CONFIRMABLE``)."""
+    return bool(_security().confirmable)
+
+
+def needs_confirmation(user: t.Any) -> bool:
+    """Whether a user has an address that waits for its confirmation."""
+    return confirmable() and bool(user.email) and user.confirmed_at is None
+
+
+# The form -----------------------------------------------------------------------------------------------------
+
+
+def sign_up_form(data: cabc.Mapping[str, t.Any], formdata: t.Any | None) -> t.Any:
+    """The application's register form without its passwords: Flask-Security's class, or the one given to it.
+
+    :param data: what its fields show at first.
+    :param formdata: what was sent, or ``None``.
+    """
+    forms = _security().forms
+    name = "confirm_register_form" if confirmable() and forms["confirm_register_form"].cls else "register_form"
+    return _without_passwords(forms[name].cls)(formdata, data=data, meta={"csrf": False})
+
+
+def user_fields(form: t.Any) -> dict[str, t.Any]:
+    """The fields of a form that the user model has."""
+    return {name: value for name, value in form.to_dict(only_user=True).items() if name not in PROTECTED}
+
+
+@functools.cache
+def _without_passwords(cls: type[t.Any]) -> type[t.Any]:
+    class SignUpForm(cls):
+        password = PasswordField(validators=[Optional()])
+        password_confirm = PasswordField(validators=[Optional()])
+
+        def validate(self, **options: t.Any) -> bool:
+            super().validate(**options)
+            ignored = ["password", "password_confirm"]
+            if not self.email.data and not needs_address():
+                self.email.data = None
+                ignored.append("email")
+            for name in ignored:
+                self[name].errors = []
+            return not self.errors
+
+    return SignUpForm
+
+
+def _security() -> t.Any:
+    return extension("security")
