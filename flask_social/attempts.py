@@ -41,12 +41,17 @@ _TELLING = frozenset(
 
 _Row = list[t.Any]
 
+T = t.TypeVar("T")
+
 
 class AttemptCache(t.Protocol):
     """What is used of a ``cachelib`` cache."""
 
     def set(self, key: str, value: t.Any, timeout: int) -> t.Any:
         """Keeps a value for ``timeout`` seconds; something false when that failed."""
+
+    def get(self, key: str) -> t.Any:
+        """What is kept, or ``None``."""
 
     def delete(self, key: str) -> bool:
         """Removes an entry. True for the one caller that removed it."""
@@ -129,20 +134,24 @@ def take(
     return text, attempt
 
 
-def _note(cache: AttemptCache, handle: str, lifetime: float) -> None:
+def call_cache(call: cabc.Callable[[], T]) -> T:
+    """Calls a cache; the libraries behind one have no error in common.
+
+    :raises AttemptsUnavailable: for any error of theirs.
+    """
     try:
-        noted = cache.set(_cache_key(handle), 1, timeout=math.ceil(lifetime))
-    except Exception as error:  # the libraries behind a cache have no error in common
+        return call()
+    except Exception as error:
         raise AttemptsUnavailable() from error
-    if not noted:
+
+
+def _note(cache: AttemptCache, handle: str, lifetime: float) -> None:
+    if not call_cache(lambda: cache.set(_cache_key(handle), 1, timeout=math.ceil(lifetime))):
         raise AttemptsUnavailable()
 
 
 def _strike_out(cache: AttemptCache, handle: str) -> bool:
-    try:
-        return cache.delete(_cache_key(handle))
-    except Exception as error:
-        raise AttemptsUnavailable() from error
+    return call_cache(lambda: cache.delete(_cache_key(handle)))
 
 
 def _cache_key(handle: str) -> str:

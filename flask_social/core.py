@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import functools
 import typing as t
 
 from flask import Flask
@@ -22,7 +23,7 @@ from .tokens import live_token
 from .transport import Transport
 from .values import ConnectionKey
 from .vault import Vault
-from .views import create_blueprint, register
+from .views import create_blueprint, register, waiting
 from .views.outcomes import finish_login
 from .views.pages import Pages
 
@@ -64,6 +65,7 @@ class Social:
             if app.config.get(setting, template) == template:
                 app.config[setting] = template.replace("security/", "social/", 1)
         security.on_second_factor(app, finish_login)
+        security.on_change_of_user(app, functools.partial(waiting.drop_unless_proven, state))
         with app.app_context():
             store.install(security.user_model())
         _warn_of_forged_hosts(app, state.settings)

@@ -8,7 +8,7 @@ import typing as t
 
 from .errors import AttemptRefused, ProviderError
 from .providers.base import Context, Grant, Provider
-from .values import Attempt, ConnectionKey, EmailTrust, Flow, Intent, Request, Response
+from .values import Attempt, ConnectionKey, EmailTrust, Flow, Intent, LinkByEmail, Request, Response, Signup
 
 T = t.TypeVar("T")
 
@@ -170,8 +170,8 @@ class Facts:
 class Policy:
     """What the application allows (``SOCIAL_SIGNUP``, ``SOCIAL_LINK_BY_EMAIL``)."""
 
-    signup: t.Literal["never", "ask", "auto"] = "never"
-    link_by_email: t.Literal["never", "prove", "verified"] = "never"
+    signup: Signup = "never"
+    link_by_email: LinkByEmail = "never"
 
 
 def decide(facts: Facts, policy: Policy) -> Outcome:

@@ -35,6 +35,19 @@ DEFAULTS: dict[str, Message] = {
     ),
     "ambiguous_connection": ("This %(provider)s account has two owners here. Please contact support.", "error"),
     "email_in_use": ("The address of this %(provider)s account is in use here. Log in and connect it then.", "error"),
+    "confirm_address": (
+        "Your account is made. Open the link in the mail that we sent you, then log in with %(provider)s.",
+        "success",
+    ),
+    "proof_sent": ("We sent you a mail. Open its link in this browser to go on.", "info"),
+    "proof_invalid": ("This link belongs to another visit. Use the newest mail, in the browser you began in.", "error"),
+    "not_admitted": ("Signing up here with this %(provider)s account is not possible.", "error"),
+    "nothing_waits": ("There is nothing to finish here, or it took too long. Please start again.", "error"),
+    "link_mismatch": (
+        "Nothing was connected: that was another account, or another login. Start again with %(provider)s.",
+        "error",
+    ),
+    "user_refused": ("That name or address is in use here already. Please choose another one.", "error"),
     "user_inactive": ("Your account is disabled. Please contact support.", "error"),
     "user_locked": ("Your account is locked. Please contact support.", "error"),
     "user_unconfirmed": ("Please confirm your e-mail address first.", "error"),
@@ -66,7 +79,10 @@ DEFAULTS: dict[str, Message] = {
 CODES = frozenset(DEFAULTS)
 
 #: Codes after which ``SOCIAL_<CODE>_VIEW`` may say where to go; the others end in the error page.
-VIEW_CODES = CODES - {"csrf_required", "origin_mismatch", "cannot_verify", "connection_unknown", "store_busy"}
+VIEW_CODES = CODES - {
+    *("csrf_required", "origin_mismatch", "cannot_verify", "connection_unknown", "store_busy"),
+    *("nothing_waits", "link_mismatch", "proof_invalid", "user_refused"),
+}
 
 
 def fill(text: str, values: cabc.Mapping[str, object]) -> str:

@@ -39,6 +39,7 @@ class Pending:
     :param fields: fields of the user that the application's mapping made of the profile.
     :param nonce: what ties the proof to this identity: it travels in the ``next`` of the login that proves.
     :param created_at: seconds since the epoch.
+    :param proven: the address that the provider, or a mail of ours, has proven.
     :param whole: whether the tokens are still there; those that fit into no cookie are dropped.
     """
 
@@ -50,6 +51,7 @@ class Pending:
     nonce: str = dc.field(default="", repr=False)
     next_url: str | None = None
     fields: cabc.Mapping[str, t.Any] = dc.field(default_factory=dict)
+    proven: str | None = None
     whole: bool = True
 
 

@@ -14,6 +14,7 @@ from json import dumps, loads
 
 from flask import Flask, Response, redirect, request, session
 from flask.typing import ResponseReturnValue
+from flask_login import user_logged_in, user_logged_out
 from flask_security import (
     anonymous_user_required,
     check_and_update_authn_fresh,
@@ -26,6 +27,7 @@ from flask_security import (
 )
 from flask_security.confirmable import requires_confirmation
 
+from . import users
 from .errors import ConfigurationError
 from .state import current_config, current_session_interface, current_state, extension
 from .values import ConnectionKey
@@ -96,6 +98,15 @@ def json(payload: dict[str, t.Any], status: int = 200) -> ResponseReturnValue:
     return t.cast(ResponseReturnValue, _security()._render_json(payload, status, None, None))
 
 
+def form_json(form: t.Any, more: dict[str, t.Any], status: int) -> ResponseReturnValue:
+    """A form as JSON: what its fields hold, and its errors in Flask-Security's shape."""
+    fields = {field.name: field.data for field in form if field.name not in ("csrf_token", "submit", "next")}
+    payload = {**more, "fields": {name: value for name, value in fields.items() if "password" not in name}}
+    if form.errors:
+        payload |= {"field_errors": form.errors, "errors": [text for texts in form.errors.values() for text in texts]}
+    return json(payload, status)
+
+
 def unauthenticated() -> ResponseReturnValue:
     """Flask-Security's answer to a caller without a session login."""
     return t.cast(ResponseReturnValue, _security()._unauthn_handler(["session"]))
@@ -135,9 +146,9 @@ def require_fresh(within: dt.timedelta | None, *, back_to: str) -> ResponseRetur
     return t.cast(ResponseReturnValue, answer)
 
 
-def login_url() -> str:
-    """The address of the login page."""
-    return url_for_security("login")
+def login_url(next_url: str | None = None) -> str:
+    """The address of the login page, from which the person goes on to ``next_url``."""
+    return url_for_security("login", **({"next": next_url} if next_url else {}))
 
 
 def after_login_url() -> str:
@@ -169,6 +180,19 @@ def second_factor(of: t.Any, key: ConnectionKey, next_url: str | None) -> Respon
         record = [key.provider_id, key.provider_user_id, user_id(of), int(time.time())]
         session[_PENDING] = current_state().vault.seal(_PENDING, dumps(record).encode())
     return t.cast("ResponseReturnValue | None", answer)
+
+
+def has_second_factor(of: t.Any) -> bool:
+    """Whether a login of this user asks for a second factor, or makes them set one up."""
+    config = current_config()
+    if not config["SECURITY_TWO_FACTOR"]:
+        return False
+    keys = getattr(of, "webauthn", ()) if _security().webauthn else ()
+    return bool(
+        config["SECURITY_TWO_FACTOR_REQUIRED"]
+        or getattr(of, "tf_primary_method", None)
+        or any(credential.usage == "secondary" for credential in keys)
+    )
 
 
 def log_in(of: t.Any) -> None:
@@ -209,11 +233,17 @@ def on_second_factor(app: Flask, finish: cabc.Callable[[t.Any, ConnectionKey], N
     user_authenticated.connect(authenticated, sender=app, weak=False)
 
 
+def on_change_of_user(app: Flask, changed: cabc.Callable[[t.Any | None], None]) -> None:
+    """Calls ``changed(user)`` when somebody logs in here, and ``changed(None)`` when they log out, however they do."""
+    user_logged_in.connect(lambda sender, user, **more: changed(user), sender=app, weak=False)
+    user_logged_out.connect(lambda sender, **more: changed(None), sender=app, weak=False)
+
+
 def other_ways_in(of: t.Any) -> list[str]:
     """The ways in which a user can log in without a connection: password, passkey, unified sign-in, mail link."""
     config, security = current_config(), _security()
     ways = []
-    if getattr(of, "password", None):
+    if users.has_password(of):
         ways.append("password")
     if security.webauthn and config["SECURITY_WAN_ALLOW_AS_FIRST_FACTOR"]:
         ways += ["passkey" for credential in of.webauthn if credential.usage == "first"][:1]

@@ -14,7 +14,7 @@ from .attempts import AttemptCache
 from .errors import ConfigurationError
 from .messages import CODES, DEFAULTS, VIEW_CODES, Message
 from .providers.base import Provider
-from .values import Profile
+from .values import LinkByEmail, Profile, Signup
 
 #: ``(profile, provider) -> fields of a user``, and ``(profile, provider) -> may this person sign up?``
 Mapper = cabc.Callable[[Profile, Provider], "cabc.Mapping[str, t.Any]"]
@@ -41,12 +41,12 @@ class Settings:
     post_oauth_connect_session_key: str = "post_oauth_connect_url"
     post_oauth_login_session_key: str = "post_oauth_login_url"
     legacy_callbacks: bool = False
-    signup: t.Literal["never", "ask", "auto"] = "never"
+    signup: Signup = "never"
     signup_mapper: Mapper | None = None
     signup_fields: tuple[str, ...] = ("username",)
     signup_admit: Admit | None = None
     signup_domains: tuple[str, ...] = ()
-    link_by_email: t.Literal["never", "prove", "verified"] = "prove"
+    link_by_email: LinkByEmail = "prove"
     freshness: dt.timedelta | None = None
     token_keys: tuple[str | bytes, ...] | None = dc.field(default=None, repr=False)
     attempt_lifetime: float = 600

@@ -150,6 +150,13 @@ def welcome(user: t.Any, form_data: cabc.Mapping[str, t.Any]) -> None:
         )
 
 
+def send_address_proof(address: str, provider_name: str, link: str) -> None:
+    """Sends the link that proves an address before there is a user."""
+    send_mail(
+        "Please prove your e-mail address", address, "social/email/prove_address", link=link, provider=provider_name
+    )
+
+
 def confirmable() -> bool:
     """Whether the application confirms addresses (``SECURITY_CONFIRMABLE``)."""
     return bool(_security().confirmable)

@@ -27,6 +27,10 @@ INTENTS: tuple[Intent, ...] = ("login", "connect", "reconnect", "verify")
 
 EmailTrust = t.Literal["authoritative", "verified", "claimed", "never"]
 
+#: What becomes of a person who has no account here, and of one whose address has an owner here.
+Signup = t.Literal["never", "ask", "auto"]
+LinkByEmail = t.Literal["never", "prove", "verified"]
+
 
 @dc.dataclass(frozen=True, slots=True)
 class ConnectionKey:

@@ -55,10 +55,10 @@ COLUMNS = (
 def token_values(token: Token) -> dict[str, t.Any]:
     """The columns that a new token writes. An absent refresh token keeps the old one, so it is left out."""
     values: dict[str, t.Any] = {
-        "access_token": token.access_token,
+        "access_token": token.access_token or None,
         "secret": token.secret,
         "expires_at": token.expires_at,
-        "status": "active",
+        "status": "active" if token.access_token else "needs_reconnect",
     }
     if token.refresh_token is not None:
         values["refresh_token"] = token.refresh_token

@@ -16,7 +16,7 @@ from ..answers import email_address, flag, plain_text, read_object, web_url
 from ..documents import Documents
 from ..errors import AnswerInvalid, ProviderRefused
 from ..oauth2 import add_query, origin
-from ..values import Attempt, Client, EmailTrust, Flow, Intent, Profile, Request, Token, subject
+from ..values import Attempt, Client, EmailTrust, Flow, Intent, LinkByEmail, Profile, Request, Signup, Token, subject
 from ..vault import Vault
 from .options import COMMON, TRUST, read_option
 
@@ -117,8 +117,8 @@ class Provider:
     colour: str = "#334155"
     module: str | None = None
     api_options: cabc.Mapping[str, t.Any] = {}
-    signup: str | None = None
-    link_by_email: str | None = None
+    signup: Signup | None = None
+    link_by_email: LinkByEmail | None = None
     verify: bool | None = None
 
     def __init_subclass__(cls, **kwargs: t.Any) -> None:

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from ..errors import ConfigurationError
 from ..state import SocialState, extension
-from . import begin, callback, connections
+from . import accounts, begin, callback, connections
 from .handler import connect_handler
 
 __all__ = ["connect_handler", "create_blueprint", "register"]
@@ -33,6 +33,8 @@ ROUTES: tuple[tuple[str, str, tuple[str, ...], View], ...] = (
     ("/callback/<provider_id>", "callback", ("GET", "POST"), callback.callback),
     ("/disconnect/<provider_id>", "disconnect", ("POST",), connections.disconnect),
     ("/connections", "connections", ("GET",), connections.connections),
+    ("/signup/<provider_id>", "signup", ("GET", "POST"), accounts.signup),
+    ("/link", "link", ("GET", "POST"), accounts.link),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import typing as t
 
-from flask import abort, flash, redirect, render_template
+from flask import abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from .. import security
@@ -54,6 +54,11 @@ def leave(state: SocialState, code: str, name: str, default: str, status: int = 
     say(state, code, name)
     view = state.settings.views.get(code)
     return redirect(view_url(view) if view else default, status)
+
+
+def own_url(state: SocialState, endpoint: str, **values: t.Any) -> str:
+    """The path of an endpoint of our blueprint."""
+    return url_for(f"{state.settings.blueprint_name}.{endpoint}", **values)
 
 
 def note_refusal(provider: Provider, code: str, intent: Intent) -> None:

@@ -7,6 +7,7 @@ A request that changes something needs a valid CSRF token, or evidence that it c
 from __future__ import annotations
 
 import collections.abc as cabc
+import typing as t
 
 from flask import request
 from flask_wtf.csrf import generate_csrf, validate_csrf
@@ -32,6 +33,12 @@ def refusal(settings: Settings) -> str | None:
 def token() -> str:
     """The CSRF token for a form of ours (Flask-WTF's, bound to the session)."""
     return str(generate_csrf())
+
+
+def body() -> cabc.Mapping[str, t.Any]:
+    """The fields of this request's body, a form or a JSON object; nothing for anything else."""
+    data = request.get_json(silent=True) if request.is_json and request.content_length else request.form
+    return data if isinstance(data, cabc.Mapping) else {}
 
 
 def _tokens() -> cabc.Iterator[str | None]:

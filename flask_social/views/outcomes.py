@@ -7,14 +7,15 @@ import typing as t
 from flask import redirect
 from flask.typing import ResponseReturnValue
 
-from .. import flow, security
+from .. import flow, security, users
+from ..datastores.base import CLAIM_LIFETIME, CLAIMED
 from ..datastores.columns import profile_values, token_values, utcnow
 from ..errors import AmbiguousConnection, StoreError
 from ..providers.base import Grant, Provider
 from ..signals import connection_created, connection_failed, connection_updated, login_completed, login_failed
 from ..state import SocialState, current_sender, current_state
 from ..values import Attempt, ConnectionKey, OAuthResponse
-from . import answers, targets
+from . import answers, joining, targets, waiting
 
 
 def settle(state: SocialState, provider: Provider, attempt: Attempt, grant: Grant) -> ResponseReturnValue:
@@ -28,6 +29,8 @@ def settle(state: SocialState, provider: Provider, attempt: Attempt, grant: Gran
     except AmbiguousConnection as error:
         return Visit(state, provider, attempt, grant).refuse(error.code)
     except StoreError as error:
+        if error.code == "store_busy":
+            return Visit(state, provider, attempt, grant).refuse(error.code)
         if error.code not in ("duplicate_connection", "connection_gone"):
             raise
         state.datastore.rollback()  # a transaction may see what the other one did only when it begins anew
@@ -51,11 +54,13 @@ class Visit:
         :raises DuplicateConnection: when another callback connected the same identity meanwhile.
         :raises AmbiguousConnection: when the identity has rows of different users.
         """
-        connection = self.state.datastore.find_by_key(self.key)
+        connection = self._found()
         known_issuer = getattr(connection, "issuer", None)
         if known_issuer and self.grant.issuer and known_issuer != self.grant.issuer:
             return self.refuse("issuer_mismatch")
         profile = self.grant.profile
+        stranger = self.attempt.intent == "login" and connection is None and self.user is None
+        known = users.find_by_address(profile.email) if stranger else None
         facts = flow.Facts(
             intent=self.attempt.intent,
             key=self.key,
@@ -63,13 +68,24 @@ class Visit:
             attempt_user=self.attempt.user_id,
             owner=str(connection.user_id) if connection is not None else None,
             expected_key=self.attempt.expected_key,
+            email_owner=security.user_id(known) if known is not None else None,
+            email_owner_confirmed=known is not None and self._may_be_linked(known),
             email_verified=profile.email_verified,
             email_trust=profile.email_trust,
         )
-        outcome = flow.decide(facts, flow.Policy())
-        if isinstance(outcome, flow.Refuse):
-            return self.refuse(outcome.code)
-        return self._act[type(outcome)](self, connection)
+        match flow.decide(facts, self._policy()):
+            case flow.Refuse(code):
+                return self.refuse(code)
+            case flow.SignUp():
+                return joining.sign_up(self)
+            case flow.AskSignUp():
+                return joining.ask(self)
+            case flow.ProveFirst(owner):
+                return joining.prove_first(self, owner)
+            case flow.LinkAndLogIn(owner):
+                return joining.link_and_log_in(self, known)
+            case outcome:
+                return self._act[type(outcome)](self, connection)
 
     def refuse(self, code: str) -> ResponseReturnValue:
         """Nothing is stored and nobody is logged in; subscribers are told, and may raise."""
@@ -85,16 +101,21 @@ class Visit:
         return redirect(self._next_after_login())
 
     def log_in(self, connection: t.Any) -> ResponseReturnValue:
-        """Flask-Security's gates in order, then tokens and profile, then the login."""
+        """The owner comes in, if Flask-Security's gates let them."""
         user = owner_of(connection)
         if user is None:
             return self.refuse("not_connected")
         if code := security.gate(user):
             return self.refuse(code)
+        return self.let_in(user, connection)
+
+    def let_in(self, user: t.Any, connection: t.Any) -> ResponseReturnValue:
+        """Tokens and profile, then the login of somebody who passed the gates; the second factor where there is one."""
         next_url = self._next_after_login()
         second_factor = security.second_factor(user, self.key, next_url)
         changed = self._update(connection, login=second_factor is None)
         if second_factor is None:
+            waiting.expect(next_url)
             security.log_in(user)
         self.state.datastore.commit()
         security.commit()
@@ -107,16 +128,9 @@ class Visit:
 
     def connect(self, connection: t.Any) -> ResponseReturnValue:
         """One more connection for the user who began."""
-        now = utcnow()
-        values = token_values(self.grant.token) | profile_values(self.grant.profile)
         made = self.state.datastore.create_connection(
             user_id=self.user.id,  # type: ignore[union-attr]  # decide() lets nobody but a user connect
-            provider_id=self.key.provider_id,
-            provider_user_id=self.key.provider_user_id,
-            issuer=self.grant.issuer,
-            created_at=now,
-            updated_at=now,
-            **values,
+            **self.new_row(),
         )
         self.state.datastore.commit()
         connection_created.send(current_sender(), user=self.user, connection=made)
@@ -146,6 +160,44 @@ class Visit:
         flow.Refresh: refresh,
         flow.Verified: verified,
     }
+
+    def new_row(self) -> dict[str, t.Any]:
+        """The columns of a new connection, but for its user."""
+        now = utcnow()
+        row: dict[str, t.Any] = {
+            "provider_id": self.key.provider_id,
+            "provider_user_id": self.key.provider_user_id,
+            "issuer": self.grant.issuer,
+            "created_at": now,
+            "updated_at": now,
+        }
+        return row | token_values(self.grant.token) | profile_values(self.grant.profile)
+
+    def _policy(self) -> flow.Policy:
+        settings, provider = self.state.settings, self.provider
+        return flow.Policy(
+            signup=provider.signup or settings.signup, link_by_email=provider.link_by_email or settings.link_by_email
+        )
+
+    def _may_be_linked(self, user: t.Any) -> bool:
+        """Whether an address alone may link to this user: confirmed here, and no second factor stands before it."""
+        return users.has_proven(user, self.grant.profile.email) and not security.has_second_factor(user)
+
+    def _found(self) -> t.Any | None:
+        """The connection of the identity. A claim whose user was never made is removed when it is old enough.
+
+        :raises StoreError: ``store_busy``, while its user is being made.
+        """
+        store = self.state.datastore
+        found = store.find_by_key(self.key)
+        if found is None or getattr(found, "status", None) != CLAIMED or owner_of(found) is not None:
+            return found
+        if (utcnow() - found.created_at).total_seconds() < CLAIM_LIFETIME:
+            raise StoreError("This account is being made at this moment.", code="store_busy")
+        store.delete_connection(
+            provider_id=self.key.provider_id, provider_user_id=self.key.provider_user_id, user_id=found.user_id
+        )
+        return None
 
     def _update(self, connection: t.Any, *, login: bool) -> frozenset[str]:
         """Writes tokens and profile; returns the profile columns that changed."""

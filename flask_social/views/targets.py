@@ -73,7 +73,11 @@ def redirect_uri(state: SocialState, provider_id: str, intent: Intent) -> str:
     endpoint = "callback"
     if state.settings.legacy_callbacks:
         endpoint = "login_callback" if intent == "login" else "connect_callback"
-    path = url_for(f"{state.settings.blueprint_name}.{endpoint}", provider_id=provider_id)
+    return absolute(state, url_for(f"{state.settings.blueprint_name}.{endpoint}", provider_id=provider_id))
+
+
+def absolute(state: SocialState, path: str) -> str:
+    """A path of ours as an address: under ``SOCIAL_APP_URL``, else under the host of this request."""
     if state.settings.app_url is None:
         return request.host_url.rstrip("/") + path
     return state.settings.app_url + path.removeprefix(request.script_root)

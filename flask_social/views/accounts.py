@@ -1,0 +1,146 @@
+"""The pages on which an identity waits: the sign-up form, and the link to a local account."""
+
+from __future__ import annotations
+
+import dataclasses as dc
+import typing as t
+
+from flask import redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+
+from .. import security, users
+from ..errors import StoreError
+from ..pending import Pending
+from ..providers.base import Provider
+from ..state import SocialState
+from ..values import Attempt, Intent
+from . import answers, guard, joining, targets, waiting
+from .outcomes import Visit, settle
+
+#: For what a link in a mail proves an address.
+_PROOF = "address"
+
+
+# Sign-up ------------------------------------------------------------------------------------------------------
+
+
+def signup(state: SocialState, provider_id: str) -> ResponseReturnValue:
+    """The sign-up form of an identity that waits; sent, it makes the user."""
+    provider = answers.provider_or_404(state, provider_id)
+    found = waiting.find(state, "signup")
+    if found is None or found.provider_id != provider.id or security.session_user() is not None:
+        return answers.refuse_request(state, "nothing_waits", provider.name)
+    if request.method == "POST":
+        if code := guard.refusal(state.settings):
+            return answers.refuse_request(state, code, provider.name)
+        return _sent(state, provider, found)
+    if request.args.get("proof"):
+        return _prove_address(state, provider, found)
+    return _show_form(state, provider, found, users.sign_up_form(found.fields, None))
+
+
+def _sent(state: SocialState, provider: Provider, found: Pending) -> ResponseReturnValue:
+    form = users.sign_up_form(found.fields, MultiDict(guard.body()))
+    if not form.validate():
+        return _show_form(state, provider, found, form, 400)
+    fields = users.user_fields(form)
+    address = users.normalized(fields.get("email"))
+    unproven = address is not None and address != found.proven
+    if unproven and (state.settings.signup_domains or not users.confirmable()):
+        return _send_proof(state, provider, found, fields, str(address))
+    if state.settings.signup_domains and (address is None or not joining.in_domains(state, address)):
+        return answers.refuse_request(state, "not_admitted", provider.name)
+    visit = _visit(state, provider, found, "login")
+    try:
+        answer = joining.enrol(visit, fields, proven=found.proven)
+    except StoreError as error:
+        if error.code != "user_refused":
+            waiting.drop(state)
+            return settle(state, provider, visit.attempt, visit.grant)  # somebody was faster: decide again
+        form.form_errors.append(answers.text(state, "user_refused", provider.name))
+        return _show_form(state, provider, found, form, 409)
+    return security.json({"next": t.cast("t.Any", answer).location}) if security.wants_json() else answer
+
+
+def _show_form(
+    state: SocialState, provider: Provider, found: Pending, form: t.Any, status: int = 200
+) -> ResponseReturnValue:
+    if security.wants_json():
+        return security.form_json(form, {"provider_id": provider.id, "proven": found.proven}, status)
+    shown = [field for field in form if field.name not in _NOT_SHOWN]
+    page = render_template("social/signup.html", provider=provider, identity=found, form=form, fields=shown)
+    return page, status
+
+
+_NOT_SHOWN = ("csrf_token", "next", "password", "password_confirm", "submit")
+
+
+def _send_proof(
+    state: SocialState, provider: Provider, found: Pending, fields: dict[str, t.Any], address: str
+) -> ResponseReturnValue:
+    """Sends a link to an address that somebody has to prove, and lets the identity wait on."""
+    if not joining.in_domains(state, address):
+        return answers.refuse_request(state, "not_admitted", provider.name)
+    waiting.keep(state, dc.replace(found, fields=fields))
+    proof = state.vault.seal(_PROOF, f"{found.nonce} {address}".encode())
+    path = answers.own_url(state, "signup", provider_id=provider.id)
+    link = targets.absolute(state, f"{path}?proof={proof}")
+    users.send_address_proof(address, provider.name, link)
+    if security.wants_json():
+        return security.json({"code": "proof_sent"}, 202)
+    answers.say(state, "proof_sent", provider.name)
+    return redirect(path, 303)
+
+
+def _prove_address(state: SocialState, provider: Provider, found: Pending) -> ResponseReturnValue:
+    """Opens a link of ours in the browser where the identity waits; the form then shows the address as proven."""
+    raw = state.vault.open(_PROOF, request.args["proof"]) or b""
+    nonce, _, address = raw.decode().partition(" ")
+    if not address or nonce != found.nonce:
+        return answers.refuse_request(state, "proof_invalid", provider.name)
+    waiting.keep(state, dc.replace(found, proven=address, fields={**found.fields, "email": address}))
+    return redirect(answers.own_url(state, "signup", provider_id=provider.id), 303)
+
+
+# Linking ------------------------------------------------------------------------------------------------------
+
+
+def link(state: SocialState) -> ResponseReturnValue:
+    """Asks the person to prove the local account, then whether to connect the identity; only a POST connects."""
+    found = waiting.find(state, "link")
+    provider = state.resolve(found.provider_id) if found is not None else None
+    if found is None or provider is None:
+        return answers.refuse_request(state, "nothing_waits", "")
+    if request.method == "POST" and (code := guard.refusal(state.settings)):
+        return answers.refuse_request(state, code, provider.name)
+    user = security.session_user()
+    here = answers.own_url(state, "link", **{waiting.NONCE: found.nonce})
+    if user is None:
+        return _show_link(provider, found, security.login_url(here))
+    nonce = request.args.get(waiting.NONCE) or guard.body().get(waiting.NONCE)
+    if security.user_id(user) != found.owner or nonce != found.nonce:
+        waiting.drop(state)
+        return answers.refuse_request(state, "link_mismatch", provider.name)
+    if request.method == "GET":
+        return _show_link(provider, found, None)
+    if stale := security.require_fresh(state.settings.freshness, back_to=here):
+        return stale
+    waiting.drop(state)
+    visit = _visit(state, provider, found, "connect")
+    return settle(state, provider, visit.attempt, visit.grant)
+
+
+def _show_link(provider: Provider, found: Pending, login_url: str | None) -> ResponseReturnValue:
+    if security.wants_json():
+        profile = found.grant.profile
+        account = {"display_name": profile.display_name, "email": profile.email}
+        return security.json(
+            {"provider_id": provider.id, "account": account, "login_url": login_url, waiting.NONCE: found.nonce}
+        )
+    return render_template("social/link.html", provider=provider, identity=found, login_url=login_url)
+
+
+def _visit(state: SocialState, provider: Provider, found: Pending, intent: Intent) -> Visit:
+    attempt = Attempt("", provider.id, intent, user_id=found.owner, next_url=found.next_url)
+    return Visit(state, provider, attempt, found.grant)

@@ -1,0 +1,145 @@
+"""How a person with an identity but without a connection comes in: by a sign-up, or by proving a local account."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import secrets
+import time
+import typing as t
+
+from flask import redirect
+from flask.typing import ResponseReturnValue
+
+from .. import pending, security, users
+from ..errors import ConfigurationError, StoreError
+from ..pending import Pending
+from ..signals import connection_created, user_signed_up
+from ..state import SocialState, current_sender
+from ..values import Profile
+from . import answers, waiting
+
+if t.TYPE_CHECKING:
+    from .outcomes import Visit
+
+
+# Sign-up ------------------------------------------------------------------------------------------------------
+
+
+def sign_up(visit: Visit) -> ResponseReturnValue:
+    """Makes a user at once, or asks where something is missing."""
+    if not admits(visit.state, visit.provider, visit.grant.profile):
+        return visit.refuse("not_admitted")
+    fields = mapped_fields(visit.state, visit.provider, visit.grant.profile)
+    address = proven_address(visit.grant.profile)
+    if address is None and users.confirmable():
+        address = users.normalized(visit.grant.profile.email)
+    if address is None and users.needs_address():
+        return ask(visit)
+    try:
+        return enrol(visit, {**fields, "email": address}, proven=proven_address(visit.grant.profile))
+    except StoreError as error:
+        if error.code != "user_refused":
+            raise
+        return ask(visit)  # the model wants more than a provider says
+
+
+def ask(visit: Visit) -> ResponseReturnValue:
+    """Lets the identity wait, and sends the person to the sign-up form."""
+    profile = visit.grant.profile
+    if not admits(visit.state, visit.provider, profile):
+        return visit.refuse("not_admitted")
+    made = Pending(
+        "signup",
+        visit.provider.id,
+        visit.grant,
+        int(time.time()),
+        nonce=pending.new_nonce(secrets.token_bytes),
+        next_url=visit.attempt.next_url,
+        fields={"email": profile.email, **mapped_fields(visit.state, visit.provider, profile)},
+        proven=proven_address(profile),
+    )
+    waiting.keep(visit.state, made)
+    return redirect(answers.own_url(visit.state, "signup", provider_id=visit.provider.id), 303)
+
+
+def enrol(visit: Visit, fields: cabc.Mapping[str, t.Any], *, proven: str | None) -> ResponseReturnValue:
+    """Makes a user with the first connection, both or neither, and logs them in if Flask-Security's gates let them.
+
+    :param proven: the address that the provider or a mail has proven; any other has to be confirmed.
+    :raises StoreError: ``user_refused``, when the database takes no such user.
+    :raises DuplicateConnection: when the identity was connected meanwhile.
+    """
+    address = users.normalized(fields.get("email"))
+    draft = users.Draft({**fields, "email": address}, confirmed=address is not None and address == proven)
+    user, connection = visit.state.datastore.create_with_user(draft, **visit.new_row())
+    waiting.drop(visit.state)
+    connection_created.send(current_sender(), user=user, connection=connection)
+    user_signed_up.send(current_sender(), user=user, connection=connection)
+    users.welcome(user, fields)
+    if security.gate(user) == "user_unconfirmed":
+        return answers.leave(visit.state, "confirm_address", visit.provider.name, security.login_url(), 303)
+    return visit.let_in(user, connection)
+
+
+def admits(state: SocialState, provider: t.Any, profile: Profile) -> bool:
+    """Whether the application lets this person sign up: by the domain of a proven address, and by its own rule."""
+    settings = state.settings
+    if settings.signup_domains:
+        address = proven_address(profile)
+        # An address that is not proven yet has to be proven by mail, and is looked at again then.
+        if address is not None and not in_domains(state, address):
+            return False
+    return settings.signup_admit is None or settings.signup_admit(profile, provider) is True
+
+
+def in_domains(state: SocialState, address: str) -> bool:
+    """Whether an address is of a domain in ``SOCIAL_SIGNUP_DOMAINS``; without the setting, each is."""
+    domains = state.settings.signup_domains
+    return not domains or address.rpartition("@")[2].lower() in domains
+
+
+def proven_address(profile: Profile) -> str | None:
+    """The address in Flask-Security's normal form if the provider verified it, and its word is worth that."""
+    trusted = profile.email_verified is True and profile.email_trust in ("authoritative", "verified")
+    return users.normalized(profile.email) if trusted else None
+
+
+def mapped_fields(state: SocialState, provider: t.Any, profile: Profile) -> dict[str, t.Any]:
+    """What ``SOCIAL_SIGNUP_MAPPER`` makes of a profile.
+
+    :raises ConfigurationError: for a field that ``SOCIAL_SIGNUP_FIELDS`` does not allow.
+    """
+    mapper = state.settings.signup_mapper
+    fields = dict(mapper(profile, provider)) if mapper is not None else {}
+    for name in fields:
+        if name not in state.settings.signup_fields:
+            raise ConfigurationError("SOCIAL_SIGNUP_FIELDS", f"does not allow the field {name!r} of the mapper.")
+    return fields
+
+
+# Linking ------------------------------------------------------------------------------------------------------
+
+
+def prove_first(visit: Visit, owner: str) -> ResponseReturnValue:
+    """Lets the identity wait for a login of the user whose address it has."""
+    made = Pending(
+        "link",
+        visit.provider.id,
+        visit.grant,
+        int(time.time()),
+        owner=owner,
+        nonce=pending.new_nonce(secrets.token_bytes),
+        next_url=visit.attempt.next_url,
+    )
+    waiting.keep(visit.state, made)
+    return redirect(answers.own_url(visit.state, "link"), 303)
+
+
+def link_and_log_in(visit: Visit, user: t.Any) -> ResponseReturnValue:
+    """Connects the identity to the user who has proven the same address here, and logs them in."""
+    if code := security.gate(user):
+        return visit.refuse(code)
+    connection = visit.state.datastore.create_connection(user_id=user.id, **visit.new_row())
+    visit.state.datastore.commit()
+    connection_created.send(current_sender(), user=user, connection=connection)
+    return visit.let_in(user, connection)
