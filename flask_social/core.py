@@ -26,6 +26,7 @@ from .vault import Vault
 from .views import create_blueprint, register, waiting
 from .views.outcomes import finish_login
 from .views.pages import Pages
+from .views.unproven import drop_unproven
 
 
 class Social:
@@ -65,6 +66,7 @@ class Social:
             if app.config.get(setting, template) == template:
                 app.config[setting] = template.replace("security/", "social/", 1)
         security.on_second_factor(app, finish_login)
+        security.on_proof_of_address(app, functools.partial(drop_unproven, state))
         security.on_change_of_user(app, functools.partial(waiting.drop_unless_proven, state))
         with app.app_context():
             store.install(security.user_model())

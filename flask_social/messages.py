@@ -42,6 +42,11 @@ DEFAULTS: dict[str, Message] = {
     "proof_sent": ("We sent you a mail. Open its link in this browser to go on.", "info"),
     "proof_invalid": ("This link belongs to another visit. Use the newest mail, in the browser you began in.", "error"),
     "not_admitted": ("Signing up here with this %(provider)s account is not possible.", "error"),
+    "unproven_dropped": (
+        "Your address is confirmed. Because somebody else may have set this account up, its connections and its"
+        " password were removed. Choose a new password by the link for forgotten ones.",
+        "warning",
+    ),
     "nothing_waits": ("There is nothing to finish here, or it took too long. Please start again.", "error"),
     "link_mismatch": (
         "Nothing was connected: that was another account, or another login. Start again with %(provider)s.",

@@ -22,8 +22,10 @@ from flask_security import (
     get_request_attr,
     get_url,
     login_user,
+    password_reset,
     url_for_security,
     user_authenticated,
+    user_confirmed,
 )
 from flask_security.confirmable import requires_confirmation
 
@@ -237,6 +239,20 @@ def on_change_of_user(app: Flask, changed: cabc.Callable[[t.Any | None], None]) 
     """Calls ``changed(user)`` when somebody logs in here, and ``changed(None)`` when they log out, however they do."""
     user_logged_in.connect(lambda sender, user, **more: changed(user), sender=app, weak=False)
     user_logged_out.connect(lambda sender, **more: changed(None), sender=app, weak=False)
+
+
+def on_proof_of_address(app: Flask, proven: cabc.Callable[[t.Any, bool], None]) -> None:
+    """Calls ``proven(user, reset)`` when a mail proves the address of a user that was not proven before.
+
+    ``reset`` says that it did so by a new password.
+    """
+
+    def reset(sender: Flask, user: t.Any, **more: t.Any) -> None:
+        if users.needs_confirmation(user):
+            proven(user, True)
+
+    user_confirmed.connect(lambda sender, user, **more: proven(user, False), sender=app, weak=False)
+    password_reset.connect(reset, sender=app, weak=False)
 
 
 def other_ways_in(of: t.Any) -> list[str]:

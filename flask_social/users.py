@@ -157,6 +157,16 @@ def send_address_proof(address: str, provider_name: str, link: str) -> None:
     )
 
 
+def lock_out(user: t.Any, *, keep_password: bool) -> None:
+    """Ends every session of a user, and takes away what they could log in with; the mail address stays."""
+    datastore = _security().datastore
+    datastore.reset_user_access(user)
+    if not keep_password:
+        user.password = no_password()
+    datastore.put(user)
+    datastore.commit()
+
+
 def confirmable() -> bool:
     """Whether the application confirms addresses (``SECURITY_CONFIRMABLE``)."""
     return bool(_security().confirmable)

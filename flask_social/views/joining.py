@@ -16,7 +16,7 @@ from ..pending import Pending
 from ..signals import connection_created, user_signed_up
 from ..state import SocialState, current_sender
 from ..values import Profile
-from . import answers, waiting
+from . import answers, unproven, waiting
 
 if t.TYPE_CHECKING:
     from .outcomes import Visit
@@ -76,6 +76,8 @@ def enrol(visit: Visit, fields: cabc.Mapping[str, t.Any], *, proven: str | None)
     connection_created.send(current_sender(), user=user, connection=connection)
     user_signed_up.send(current_sender(), user=user, connection=connection)
     users.welcome(user, fields)
+    if users.needs_confirmation(user):
+        unproven.note_sign_up(user)
     if security.gate(user) == "user_unconfirmed":
         return answers.leave(visit.state, "confirm_address", visit.provider.name, security.login_url(), 303)
     return visit.let_in(user, connection)
