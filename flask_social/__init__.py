@@ -33,6 +33,7 @@ if t.TYPE_CHECKING:
     from .datastores.mongoengine import MongoEngineConnectionDatastore
     from .datastores.peewee import PeeweeConnectionDatastore
     from .datastores.sqlalchemy import SQLAlchemyConnectionDatastore, SQLAlchemySessionConnectionDatastore
+    from .models.users import SocialUserMixin
 
 __version__ = "2.0.0.dev0"
 
@@ -56,6 +57,7 @@ __all__ = [
     "SQLAlchemySessionConnectionDatastore",
     "Social",
     "SocialError",
+    "SocialUserMixin",
     "Token",
     "attempt_refused",
     "connection_created",
@@ -73,4 +75,8 @@ def __getattr__(name: str) -> t.Any:
 
     if name.endswith("ConnectionDatastore"):
         return getattr(datastores, name)
+    if name == "SocialUserMixin":
+        from .models.users import SocialUserMixin
+
+        return SocialUserMixin
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -169,6 +169,7 @@ def _row(attempt: Attempt) -> _Row:
         attempt.expected_key,
         attempt.request_token,
         attempt.request_token_secret,
+        attempt.display,
     ]
     while row[-1] is None:
         del row[-1]
@@ -176,7 +177,10 @@ def _row(attempt: Attempt) -> _Row:
 
 
 def _attempt(row: _Row, handle: str) -> Attempt:
-    _, created_at, provider_id, intent, user_id, next_url, expected, token, secret = row + [None] * (9 - len(row))
+    # A row of an older version is shorter.
+    _, created_at, provider_id, intent, user_id, next_url, expected, token, secret, display = row + [None] * (
+        10 - len(row)
+    )
     return Attempt(
         state=handle,
         provider_id=provider_id,
@@ -187,6 +191,7 @@ def _attempt(row: _Row, handle: str) -> Attempt:
         request_token_secret=secret,
         next_url=next_url,
         created_at=created_at,
+        display=display,
     )
 
 

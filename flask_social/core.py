@@ -8,7 +8,7 @@ import typing as t
 
 from flask import Flask
 
-from . import legacy, security
+from . import legacy, security, users
 from .clients import ApiContext, build_api, build_session
 from .clients.base import install_filters
 from .datastores.base import ConnectionDatastore
@@ -200,6 +200,7 @@ def make_state(app: Flask, datastore: ConnectionDatastore) -> SocialState:
     for provider_id in providers:
         if hasattr(Social, provider_id) or hasattr(Pages, provider_id):
             raise ConfigurationError(f"SOCIAL_{provider_id.upper()}", "this id is taken by a name of ours.")
+    users.check_fields(settings.signup_fields)
     transport = Transport(
         timeout=settings.http_timeout, deadline=settings.http_deadline, max_bytes=settings.http_max_bytes
     )

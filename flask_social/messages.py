@@ -72,12 +72,18 @@ DEFAULTS: dict[str, Message] = {
     "provider_refused": ("%(provider)s refused. Please try again, or use another way to log in.", "error"),
     "provider_answer_invalid": ("%(provider)s gave an answer that cannot be used. Please try again later.", "error"),
     "id_token_invalid": ("%(provider)s gave a proof of identity that does not hold. Please start again.", "error"),
+    "token_refused": ("That is no proof of identity for this site, or it has expired. Please start again.", "error"),
     "csrf_required": ("This request does not come from a page of ours. Go back, reload the page, try again.", "error"),
     "origin_mismatch": ("This request comes from another site and was refused.", "error"),
     "use_a_button": ("Please use the button of the provider to log in.", "info"),
     "cannot_verify": ("%(provider)s cannot prove that it is you. Please use another way.", "error"),
     "store_busy": ("Your connections are being changed elsewhere at this moment. Please try again.", "error"),
     "connection_unknown": ("There is no such connection to %(provider)s.", "error"),
+    "provider_unknown": ("There is no provider %(provider)s here.", "error"),
+    "logged_in": ("You are logged in with %(provider)s.", "success"),
+    "second_factor": ("One more step: your second factor.", "info"),
+    "signup": ("You are new here. Check what %(provider)s told us, and your account is ready.", "info"),
+    "link": ("There is an account with your address here. Log in to it once, to connect %(provider)s.", "info"),
 }
 
 #: Every code that has a message.
@@ -86,7 +92,7 @@ CODES = frozenset(DEFAULTS)
 #: Codes after which ``SOCIAL_<CODE>_VIEW`` may say where to go; the others end in the error page.
 VIEW_CODES = CODES - {
     *("csrf_required", "origin_mismatch", "cannot_verify", "connection_unknown", "store_busy"),
-    *("nothing_waits", "link_mismatch", "proof_invalid", "user_refused"),
+    *("provider_unknown", "nothing_waits", "link_mismatch", "proof_invalid", "user_refused"),
 }
 
 

@@ -14,6 +14,7 @@ import json
 import typing as t
 import zlib
 
+from .errors import AnswerInvalid
 from .providers.base import Grant
 from .values import Profile, Token
 from .vault import Vault
@@ -37,6 +38,7 @@ class Pending:
     :param purpose: what it waits for.
     :param owner: the user who has to prove the local account (``link``), as text.
     :param fields: fields of the user that the application's mapping made of the profile.
+    :param typed: what the person wrote into the form, while they prove the address.
     :param nonce: what ties the proof to this identity: it travels in the ``next`` of the login that proves.
     :param created_at: seconds since the epoch.
     :param proven: the address that the provider, or a mail of ours, has proven.
@@ -51,6 +53,7 @@ class Pending:
     nonce: str = dc.field(default="", repr=False)
     next_url: str | None = None
     fields: cabc.Mapping[str, t.Any] = dc.field(default_factory=dict)
+    typed: cabc.Mapping[str, str] = dc.field(default_factory=dict)
     proven: str | None = None
     whole: bool = True
 
@@ -60,12 +63,14 @@ def seal(vault: Vault, pending: Pending, *, limit: int | None = MAX_SEALED) -> s
 
     :param limit: most characters. Where the tokens do not fit they are left out, the ID token first; the connection
         then has to be renewed before an API client works.
+    :raises AnswerInvalid: when even that is too large.
     """
     for dropped in ((), ("id_token",), _TOKEN):
-        text = vault.seal(_PURPOSE, zlib.compress(json.dumps(_row(pending, dropped)).encode(), 9))
-        if limit is None or len(text) <= limit:
-            break
-    return text
+        raw = json.dumps(_row(pending, dropped)).encode()
+        text = vault.seal(_PURPOSE, zlib.compress(raw, 9))
+        if len(raw) <= _MAX_OPENED and (limit is None or len(text) <= limit):
+            return text
+    raise AnswerInvalid("The identity is too large to wait.")
 
 
 def unseal(vault: Vault, sealed: object, *, now: float) -> Pending | None:

@@ -111,6 +111,10 @@ def names(key: str, value: object) -> tuple[str, ...]:
     return found
 
 
+def directories(key: str, value: object) -> tuple[str, ...]:
+    return names(key, (value,) if isinstance(value, str) else value)
+
+
 def domains(key: str, value: object) -> tuple[str, ...]:
     found = tuple(name.lower() for name in names(key, value))
     if any("@" in name or "*" in name or "." not in name.strip(".") for name in found):

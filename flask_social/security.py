@@ -28,6 +28,7 @@ from flask_security import (
     user_confirmed,
 )
 from flask_security.confirmable import requires_confirmation
+from werkzeug.routing import BuildError
 
 from . import users
 from .errors import ConfigurationError
@@ -45,6 +46,7 @@ RELIES_ON = (
     "_unauthn_handler",
     "_reauthn_handler",
     "two_factor_plugins.tf_enter",
+    "two_factor_plugins.get_setup_tf_methods",
     "datastore.find_user",
     "webauthn",
 )
@@ -134,13 +136,20 @@ def require_fresh(within: dt.timedelta | None, *, back_to: str) -> ResponseRetur
     :param within: how fresh; ``None`` for ``SECURITY_FRESHNESS``. Negative: never asked.
     :param back_to: where to go afterwards; the address of this POST would not do.
     :returns: the answer to give, or ``None`` when the session is fresh.
+    :raises ConfigurationError: when there is no page to send the user to.
     """
     config = current_config()
     within = config["SECURITY_FRESHNESS"] if within is None else within
     grace = config["SECURITY_FRESHNESS_GRACE_PERIOD"]
     if check_and_update_authn_fresh(within, grace, "session"):
         return None
-    answer = _security()._reauthn_handler(within, grace)
+    try:
+        answer = _security()._reauthn_handler(within, grace)
+    except BuildError:
+        text = (
+            "is negative, so that Flask-Security has no page on which to prove oneself; SOCIAL_FRESHNESS asks for it."
+        )
+        raise ConfigurationError("SECURITY_FRESHNESS", text) from None
     if isinstance(answer, Response) and answer.status_code in (302, 303) and not wants_json():
         view = "us_verify" if config["SECURITY_UNIFIED_SIGNIN"] else "verify"
         if answer.location.partition("?")[0] == url_for_security(view):
@@ -179,7 +188,7 @@ def second_factor(of: t.Any, key: ConnectionKey, next_url: str | None) -> Respon
     session.pop(_PENDING, None)
     answer = _security().two_factor_plugins.tf_enter(of, None, "social", next_loc=next_url)
     if answer is not None:
-        record = [key.provider_id, key.provider_user_id, user_id(of), int(time.time())]
+        record = [key.provider_id, key.provider_user_id, user_id(of), int(time.time()), next_url]
         session[_PENDING] = current_state().vault.seal(_PENDING, dumps(record).encode())
     return t.cast("ResponseReturnValue | None", answer)
 
@@ -195,6 +204,11 @@ def has_second_factor(of: t.Any) -> bool:
         or getattr(of, "tf_primary_method", None)
         or any(credential.usage == "secondary" for credential in keys)
     )
+
+
+def has_set_up_second_factor(of: t.Any) -> bool:
+    """Whether a user has a second factor that works already."""
+    return bool(_security().two_factor_plugins.get_setup_tf_methods(of))
 
 
 def log_in(of: t.Any) -> None:
@@ -217,8 +231,8 @@ def mark_fresh() -> None:
     session.pop("fs_gexp", None)
 
 
-def on_second_factor(app: Flask, finish: cabc.Callable[[t.Any, ConnectionKey], None]) -> None:
-    """Calls ``finish(user, key)`` when a login that waited for its second factor is complete.
+def on_second_factor(app: Flask, finish: cabc.Callable[[t.Any, ConnectionKey, str | None], None]) -> None:
+    """Calls ``finish(user, key, next_url)`` when a login that waited for its second factor is complete.
 
     Whoever logs in first ends the waiting; only the same user, within five minutes, completes it.
     """
@@ -228,9 +242,9 @@ def on_second_factor(app: Flask, finish: cabc.Callable[[t.Any, ConnectionKey], N
         raw = current_state().vault.open(_PENDING, sealed) if isinstance(sealed, str) else None
         if raw is None:
             return
-        provider_id, subject, waiting_id, began = loads(raw)
+        provider_id, subject, waiting_id, began, next_url = loads(raw)
         if waiting_id == user_id(signal["user"]) and 0 <= time.time() - began <= SECOND_FACTOR_LIFETIME:
-            finish(signal["user"], ConnectionKey(provider_id, subject))
+            finish(signal["user"], ConnectionKey(provider_id, subject), next_url)
 
     user_authenticated.connect(authenticated, sender=app, weak=False)
 

@@ -14,11 +14,14 @@ from .attempts import AttemptCache
 from .errors import ConfigurationError
 from .messages import CODES, DEFAULTS, VIEW_CODES, Message
 from .providers.base import Provider
-from .values import LinkByEmail, Profile, Signup
+from .values import LinkByEmail, Merge, Profile, Signup
 
 #: ``(profile, provider) -> fields of a user``, and ``(profile, provider) -> may this person sign up?``
 Mapper = cabc.Callable[[Profile, Provider], "cabc.Mapping[str, t.Any]"]
 Admit = cabc.Callable[[Profile, Provider], bool]
+#: ``(user) -> names of further ways to log in``, and ``(keep, other, dry_run) -> sentences on what is moved``.
+WaysIn = cabc.Callable[[t.Any], "cabc.Iterable[str]"]
+MergeHook = cabc.Callable[[t.Any, t.Any, bool], "cabc.Iterable[str]"]
 Resolver = cabc.Callable[[str], "cabc.Mapping[str, t.Any] | None"]
 
 #: What a provider id may be made of.
@@ -38,6 +41,7 @@ class Settings:
     views: cabc.Mapping[str, str] = dc.field(default_factory=dict)
     messages: cabc.Mapping[str, Message] = dc.field(default_factory=lambda: dict(DEFAULTS))
     flash_messages: bool = True
+    i18n_dirname: tuple[str, ...] = ("builtin",)
     post_oauth_connect_session_key: str = "post_oauth_connect_url"
     post_oauth_login_session_key: str = "post_oauth_login_url"
     legacy_callbacks: bool = False
@@ -47,6 +51,11 @@ class Settings:
     signup_admit: Admit | None = None
     signup_domains: tuple[str, ...] = ()
     link_by_email: LinkByEmail = "prove"
+    several_per_provider: bool = True
+    merge: Merge = "never"
+    merge_hook: MergeHook | None = None
+    ways_in: WaysIn | None = None
+    send_connection_email: bool = True
     freshness: dt.timedelta | None = None
     token_keys: tuple[str | bytes, ...] | None = dc.field(default=None, repr=False)
     attempt_lifetime: float = 600
@@ -126,6 +135,7 @@ _READERS: dict[str, cabc.Callable[[str, t.Any], t.Any]] = {
     "connect_allow_view": readers.text,
     "connect_deny_view": readers.text,
     "flash_messages": readers.flag,
+    "i18n_dirname": readers.directories,
     "post_oauth_connect_session_key": readers.text,
     "post_oauth_login_session_key": readers.text,
     "legacy_callbacks": readers.flag,
@@ -135,6 +145,11 @@ _READERS: dict[str, cabc.Callable[[str, t.Any], t.Any]] = {
     "signup_admit": readers.function("(profile, provider) -> bool"),
     "signup_domains": readers.domains,
     "link_by_email": readers.choice("never", "prove", "verified"),
+    "several_per_provider": readers.flag,
+    "merge": readers.choice("never", "ask"),
+    "merge_hook": readers.function("(keep, other, dry_run) -> iterable of sentences"),
+    "ways_in": readers.function("(user) -> iterable of names"),
+    "send_connection_email": readers.flag,
     "freshness": readers.freshness,
     "token_keys": readers.keys,
     "attempt_lifetime": readers.seconds,

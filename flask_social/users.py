@@ -6,10 +6,9 @@ Beside :mod:`flask_social.security` the only file that imports Flask-Security.
 from __future__ import annotations
 
 import collections.abc as cabc
-import functools
 import typing as t
 
-from flask_security import hash_password, send_mail, user_registered, verify_password
+from flask_security import MailUtil, hash_password, send_mail, user_registered, verify_password
 from flask_security.confirmable import generate_confirmation_link
 from wtforms import PasswordField
 from wtforms.validators import Optional
@@ -20,7 +19,7 @@ from .state import current_config, current_sender, current_state, extension
 #: Fields of a user that decide about access, or name the user: no mapping and no form of ours sets them.
 PROTECTED = frozenset(
     "id pk active password roles permissions fs_uniquifier fs_token_uniquifier fs_webauthn_user_handle confirmed_at"
-    " tf_primary_method tf_totp_secret us_totp_secrets us_phone_number mf_recovery_codes webauthn"
+    " tf_primary_method tf_totp_secret tf_phone_number us_totp_secrets us_phone_number mf_recovery_codes webauthn"
     " login_count last_login_at current_login_at last_login_ip current_login_ip create_datetime update_datetime".split()
 )
 
@@ -52,8 +51,16 @@ def has_proven(user: t.Any, address: str | None) -> bool:
 
 
 def needs_address() -> bool:
-    """Whether the user model takes no user without an address."""
-    return not _takes_null("email")
+    """Whether there can be no user without an address: the model takes none, or could never confirm it."""
+    return confirmable() or not _takes_null("email")
+
+
+def needs_more(fields: cabc.Mapping[str, t.Any]) -> bool:
+    """Whether Flask-Security wants a username that these fields do not hold."""
+    config = current_config()
+    return bool(config["SECURITY_USERNAME_ENABLE"] and config["SECURITY_USERNAME_REQUIRED"]) and not fields.get(
+        "username"
+    )
 
 
 # Passwords ----------------------------------------------------------------------------------------------------
@@ -157,6 +164,19 @@ def send_address_proof(address: str, provider_name: str, link: str) -> None:
     )
 
 
+def mail_is_set_up() -> bool:
+    """Whether this application sends mail: by Flask-Mailman, by Flask-Mail, or by a ``mail_util_cls`` of its own."""
+    mailer = extension("mailman") or extension("mail")
+    return mailer is not None or type(_security().mail_util) is not MailUtil
+
+
+def send_connection_notice(user: t.Any, provider_name: str, *, connected: bool) -> None:
+    """Tells a user that an account can log in from now on, or cannot any more."""
+    subject = "An account was connected" if connected else "An account was disconnected"
+    template = "social/email/connection_changed"
+    send_mail(subject, user.email, template, user=user, provider=provider_name, connected=connected)
+
+
 def lock_out(user: t.Any, *, keep_password: bool) -> None:
     """Ends every session of a user, and takes away what they could log in with; the mail address stays."""
     datastore = _security().datastore
@@ -191,12 +211,18 @@ def sign_up_form(data: cabc.Mapping[str, t.Any], formdata: t.Any | None) -> t.An
     return _without_passwords(forms[name].cls)(formdata, data=data, meta={"csrf": False})
 
 
+def hides_owners(form: t.Any) -> bool:
+    """Whether all that is wrong is an address with an owner, and nobody may learn that from us."""
+    generic = current_config()["SECURITY_RETURN_GENERIC_RESPONSES"]
+    return bool(generic and form.existing_email_user is not None and set(form.errors) == {"email"})
+
+
 def user_fields(form: t.Any) -> dict[str, t.Any]:
     """The fields of a form that the user model has."""
     return {name: value for name, value in form.to_dict(only_user=True).items() if name not in PROTECTED}
 
 
-@functools.cache
+# Not kept: Flask-Security adds fields to its classes when an application starts.
 def _without_passwords(cls: type[t.Any]) -> type[t.Any]:
     class SignUpForm(cls):
         password = PasswordField(validators=[Optional()])

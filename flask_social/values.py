@@ -30,6 +30,7 @@ EmailTrust = t.Literal["authoritative", "verified", "claimed", "never"]
 #: What becomes of a person who has no account here, and of one whose address has an owner here.
 Signup = t.Literal["never", "ask", "auto"]
 LinkByEmail = t.Literal["never", "prove", "verified"]
+Merge = t.Literal["never", "ask"]
 
 
 @dc.dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ class Attempt:
     :param user_id: the user who began, as text; ``None`` for a login.
     :param expected_key: for ``reconnect``, the fingerprint of the account that must answer.
     :param created_at: seconds since the epoch.
+    :param display: ``"popup"`` when the visit ends by telling the window that opened it; ``None`` for a redirect.
     """
 
     state: str = dc.field(repr=False)
@@ -115,6 +117,7 @@ class Attempt:
     request_token_secret: str | None = dc.field(default=None, repr=False)
     next_url: str | None = None
     created_at: int = 0
+    display: str | None = None
 
 
 @dc.dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses as dc
 import typing as t
 
+import sqlalchemy as sa
 from flask import Flask
+from flask_mailman import Mail
 from flask_security import Security, SQLAlchemyUserDatastore, UserMixin, hash_password
 from flask_security.models import fsqla_v2, fsqla_v3
 from flask_sqlalchemy import SQLAlchemy
@@ -42,6 +44,7 @@ class Kit:
     Connection: t.Any
     security: Security
     social: Social
+    mail: Mail
     events: list[Event] = dc.field(default_factory=list)
 
     def add_user(self, email: str = "ada@example.org", **values: t.Any) -> int:
@@ -77,6 +80,16 @@ class Kit:
         self.db.session.expire_all()
         return list(self.db.session.execute(self.db.select(self.Connection).order_by(self.Connection.id)).scalars())
 
+    def users(self) -> list[t.Any]:
+        """Every user, in order of making."""
+        self.db.session.expire_all()
+        return list(self.db.session.execute(self.db.select(self.User).order_by(self.User.id)).unique().scalars())
+
+    @property
+    def mails(self) -> list[t.Any]:
+        """Every mail that was sent."""
+        return list(getattr(self.mail.state, "outbox", ()))
+
     def who(self, client: t.Any) -> str | None:
         """The address of the user that a client is logged in as."""
         return t.cast("str | None", client.get("/whoami", headers={"Accept": "application/json"}).get_json()["email"])
@@ -86,15 +99,25 @@ class Kit:
         return [name for name, _ in self.events]
 
 
-def make_kit(providers: dict[str, t.Any] | None = None, *, passkeys: bool = False, **config: t.Any) -> Kit:
+def make_kit(
+    providers: dict[str, t.Any] | None = None,
+    *,
+    passkeys: bool = False,
+    columns: dict[str, t.Any] | None = None,
+    forms: dict[str, t.Any] | None = None,
+    **config: t.Any,
+) -> Kit:
     """An application with these provider settings and configuration; tables are made.
 
     :param passkeys: with Flask-Security's model of passkeys.
+    :param columns: of the user model, besides those of Flask-Security or instead of them.
+    :param forms: classes for ``Security``, such as ``register_form``.
     """
     app = Flask("tests.appkit")
     app.config.update(CONFIG)
     app.config.update(config)
     app.config.update({f"SOCIAL_{name.upper()}": setting for name, setting in (providers or {}).items()})
+    mail = Mail(app)
     db = SQLAlchemy(app)
     fsqla = fsqla_v3 if passkeys else fsqla_v2
     fsqla.FsModels.set_db_info(db)
@@ -104,8 +127,8 @@ def make_kit(providers: dict[str, t.Any] | None = None, *, passkeys: bool = Fals
     class Role(db.Model, fsqla.FsRoleMixin):  # type: ignore[name-defined,misc]
         pass
 
-    class User(db.Model, fsqla.FsUserMixin):  # type: ignore[name-defined,misc]
-        password = db.Column(db.String(255), nullable=True)
+    own = {"password": sa.Column(sa.String(255), nullable=True), **(columns or {})}
+    User = type("User", (db.Model, fsqla.FsUserMixin), own)
 
     class Connection(db.Model, SQLAlchemyConnectionMixin):  # type: ignore[name-defined,misc]
         id = db.Column(db.Integer, primary_key=True)
@@ -114,9 +137,9 @@ def make_kit(providers: dict[str, t.Any] | None = None, *, passkeys: bool = Fals
 
     # Now: a mapper that waits for a class which another test has let go of would fail there.
     configure_mappers()
-    security = Security(app, SQLAlchemyUserDatastore(db, User, Role, webauthn))
+    security = Security(app, SQLAlchemyUserDatastore(db, User, Role, webauthn), **(forms or {}))
     social = Social(app, SQLAlchemyConnectionDatastore(db, Connection))
-    kit = Kit(app, db, User, Connection, security, social)
+    kit = Kit(app, db, User, Connection, security, social, mail)
     listen(app, kit.events)
     add_pages(app)
     with app.app_context():

@@ -23,9 +23,9 @@ FLOORS = {
     1: "answers client_auth discovery documents jws oauth1 oauth2 oidc signing vault",
     2: "providers providers.*",
     3: "flow attempts pending datastores.base datastores.columns",
-    4: "settings readers registration state messages",
+    4: "settings readers registration state messages translation",
     5: "transport tokens clients clients.* datastores datastores.memory datastores.sqlalchemy datastores.mongoengine "
-    "datastores.peewee models models.sealed models.sqlalchemy models.mongoengine models.peewee",
+    "datastores.peewee models models.sealed models.sqlalchemy models.mongoengine models.peewee models.users",
     6: "security users",
     7: "views views.* cli utils datastore legacy",
     8: "flask_social core",
@@ -53,6 +53,7 @@ SIDEWAYS = {
     "readers": "messages",
     "settings": "messages readers",
     "state": "settings",
+    "translation": "messages state",
     "datastores": "datastores.*",
     "datastores.*": "models.*",
     "models": "models.*",
@@ -88,6 +89,7 @@ LIBRARIES = {
     "sqlalchemy flask_sqlalchemy flask_sqlalchemy_lite": "datastores.sqlalchemy models.sqlalchemy",
     "mongoengine pymongo bson": "datastores.mongoengine models.mongoengine",
     "peewee playhouse": "datastores.peewee models.peewee",
+    "babel flask_babel": "translation",
 }
 FRAMEWORK = "flask flask_wtf werkzeug wtforms requests"  # from floor 4 on
 VISIT = ("request", "session", "g", "request_ctx", "after_this_request")  # of flask, from floor 6 on

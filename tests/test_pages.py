@@ -128,13 +128,14 @@ def test_an_application_may_replace_a_block(kit: Kit) -> None:
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_nothing_is_inline(path: pathlib.Path) -> None:
-    assert not re.search(r"<script|<style|\sstyle\s*=|\son\w+\s*=|javascript:", path.read_text())
+    page = re.sub(r'<script src="{{ [^"]+ }}" defer></script>', "", path.read_text())
+    assert not re.search(r"<script|<style|\sstyle\s*=|\son\w+\s*=|javascript:", page)
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_every_text_can_be_translated(path: pathlib.Path) -> None:
     bare = re.sub(r"{#.*?#}|{%.*?%}|{{.*?}}|<(?!html)[^>]*>", " ", path.read_text(), flags=re.S)
-    bare = re.sub(r'lang="\s*en\s*"|<html lang="en">|class="social-body"', "", bare)
+    bare = re.sub(r'<html lang=" ">|lang="\s*"|class="social-body"', "", bare)
     assert not re.findall(r"[A-Za-z]{2,}", bare)
 
 

@@ -89,7 +89,7 @@ def test_the_waiting_ends(kit: Kit, secret: t.Any, social_login: t.Any, age: int
     social_login(client, "google", "ada")
     with kit.app.app_context():
         (row,) = kit.rows()
-        record = ["google", row.provider_user_id, str(row.user_id), int(time.time()) - age]
+        record = ["google", row.provider_user_id, str(row.user_id), int(time.time()) - age, None]
     sealed = kit.app.extensions["social"].vault.seal("social_login", dumps(record).encode())
     with client.session_transaction() as session:
         session["social_login"] = sealed
@@ -115,6 +115,64 @@ def test_a_connection_removed_meanwhile(kit: Kit, secret: t.Any, social_login: t
         kit.db.session.commit()
     kit.give_code(client, secret())
     assert kit.names() == []
+
+
+def set_up(client: t.Any, kit: Kit, page: str) -> t.Any:
+    """Sets an authenticator up on Flask-Security's page, as its forms do, and gives the answer to the code."""
+    assert client.get(page).status_code == 200
+    token = client.get("/token").get_data(as_text=True)
+    assert client.post(page, data={"setup": "authenticator", "csrf_token": token}).status_code == 200
+    assert kit.who(client) is None
+    assert "login_completed" not in kit.names()
+    with client.session_transaction() as session:
+        secret = session["tf_totp_secret"]
+    with kit.app.app_context():
+        code = kit.app.extensions["security"]._totp_factory.generate_totp_password(secret)
+    return kit.give_code(client, str(code))
+
+
+@pytest.mark.parametrize(("next_url", "target"), [("/inbox", "/inbox"), (None, "/")])
+def test_the_first_set_up_keeps_next_and_ends_the_login(
+    social_provider: t.Any, social_login: t.Any, next_url: str | None, target: str
+) -> None:
+    kit = required(social_provider)
+    client = kit.app.test_client()
+    answer = social_login(client, "google", "ada", next=next_url)
+    assert answer.location == "/tf-setup"
+    assert kit.who(client) is None
+    assert set_up(client, kit, answer.location).location == target
+    assert kit.who(client) == "ada@example.org"
+    assert kit.names() == ["connection_updated", "login_completed"]
+    with kit.app.app_context():
+        assert kit.rows()[0].last_login_at is not None
+
+
+def test_next_is_forgotten_with_the_login_that_it_belongs_to(social_provider: t.Any, social_login: t.Any) -> None:
+    kit = required(social_provider)
+    client = kit.app.test_client()
+    social_login(client, "google", "ada", next="/inbox")
+    with client.session_transaction() as session:
+        del session["social_login"]
+    assert set_up(client, kit, "/tf-setup").location == "/"
+    assert kit.names() == ["connection_updated"]
+
+
+def required(social_provider: t.Any) -> Kit:
+    """An application where everybody needs a second factor, and ada, connected, has none yet."""
+    kit = make_kit(
+        {"google": social_provider.settings("google")},
+        SECURITY_TWO_FACTOR=True,
+        SECURITY_TWO_FACTOR_REQUIRED=True,
+        SECURITY_TWO_FACTOR_ENABLED_METHODS=["authenticator"],
+        SECURITY_TOTP_SECRETS={"1": "TjQ9Qa31VOrfEzuPy4VHQWPCTmRzCnFzMKLxXYiZu9B"},
+        SECURITY_TOTP_ISSUER="tests",
+    )
+    user_id = kit.add_user()
+    with kit.app.app_context():
+        subject = social_provider.subject("google", "ada")
+        kit.db.session.add(kit.Connection(user_id=user_id, provider_id="google", provider_user_id=subject))
+        kit.db.session.commit()
+    return kit
 
 
 @pytest.mark.parametrize("name", security.RELIES_ON)

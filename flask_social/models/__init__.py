@@ -9,11 +9,14 @@ if t.TYPE_CHECKING:
     from .mongoengine import MongoEngineConnectionMixin
     from .peewee import PeeweeConnectionMixin
     from .sqlalchemy import SQLAlchemyConnectionMixin
+    from .users import SocialUserMixin
 
-__all__ = ["MongoEngineConnectionMixin", "PeeweeConnectionMixin", "SQLAlchemyConnectionMixin"]
+__all__ = ["MongoEngineConnectionMixin", "PeeweeConnectionMixin", "SQLAlchemyConnectionMixin", "SocialUserMixin"]
 
 
 def __getattr__(name: str) -> t.Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "SocialUserMixin":
+        return importlib.import_module(".users", __name__).SocialUserMixin
     return getattr(importlib.import_module(f".{name.removesuffix('ConnectionMixin').lower()}", __name__), name)

@@ -5,8 +5,8 @@ What a provider adds to its family is data, one mapping, and at most a hook.
 
 from __future__ import annotations
 
-from .oauth import OAuth1Provider, OAuth2Provider
+from .oauth import OAuth1Provider, OAuth2Provider, TokenFacts
 from .openid import OIDCProvider
 from .root import Context, Grant, Provider, Start
 
-__all__ = ["Context", "Grant", "OAuth1Provider", "OAuth2Provider", "OIDCProvider", "Provider", "Start"]
+__all__ = ["Context", "Grant", "OAuth1Provider", "OAuth2Provider", "OIDCProvider", "Provider", "Start", "TokenFacts"]

@@ -28,6 +28,7 @@ class FacebookProvider(OAuth2Provider):
     scope_separator = ","
     token_auth_method = "client_secret_post"
     token_type_optional = False
+    debug_token_path = "debug_token"
     pkce = False
     email_trust: EmailTrust = "claimed"
     client = "flask_social.clients.facebook"

@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import collections.abc as cabc
 import dataclasses as dc
+import datetime as dt
 import hmac
 import typing as t
 
 from .. import oauth1, oauth2
+from ..answers import at, read_object
 from ..client_auth import Authentication, Proof, authenticate, check_auth_method, choose_auth_method
 from ..errors import AnswerInvalid, AttemptRefused, ProviderRefused
 from ..oauth2 import Endpoint, Server
 from ..signing import SigningKey, read_private_key
-from ..values import Attempt, Client, Flow, Intent, Request, Response, Token
+from ..values import Attempt, Client, Flow, Intent, Request, Response, Token, subject
 from .options import OAUTH1, OAUTH2, read_option
 from .root import Answer, Context, Provider, Start
 
@@ -65,6 +67,22 @@ class OAuth1Provider(Provider):
         return (yield from self._identify(context, attempt, oauth1.read_access_token(response)))
 
 
+@dc.dataclass(frozen=True, slots=True)
+class TokenFacts:
+    """What a provider says of an access token that works.
+
+    :param client_id: whom it was made for.
+    :param subject: whose it is: the id that the profile has.
+    :param expires_at: aware UTC time; ``None`` when it does not expire.
+    :param scope: ``None`` when the provider does not say.
+    """
+
+    client_id: str
+    subject: str
+    expires_at: dt.datetime | None = None
+    scope: tuple[str, ...] | None = None
+
+
 class OAuth2Provider(Provider):
     """The OAuth 2 authorization code flow (RFC 6749 section 4.1) with PKCE (RFC 7636)."""
 
@@ -85,6 +103,8 @@ class OAuth2Provider(Provider):
     token_method: str = "POST"
     #: Many providers leave ``token_type`` out; those that are known to send it say ``False``.
     token_type_optional: t.ClassVar[bool] = True
+    #: Below ``api_base_url``: where the provider says what an access token is, in the form of Graph's ``debug_token``.
+    debug_token_path: t.ClassVar[str | None] = None
     auth_scheme: t.ClassVar[str] = "Bearer"
     response_mode: str | None = None
     pkce: bool = True
@@ -142,6 +162,30 @@ class OAuth2Provider(Provider):
             refresh_token=new.refresh_token or token.refresh_token,
             scope=new.scope if new.scope is not None else token.scope,
             id_token=token.id_token,
+        )
+
+    def check_access_token(self, context: Context, token: Token) -> Flow[TokenFacts]:
+        """Hook: what the provider says of an access token that a native app got.
+
+        Here: an answer in the form of https://developers.facebook.com/docs/graph-api/reference/debug_token.
+
+        :raises AttemptRefused: ``token_refused``, when it does not work, or the provider does not say.
+        """
+        if self.debug_token_path is None:
+            raise _refused("The provider does not say for whom an access token was made.")
+        params = {"input_token": token.access_token, "access_token": f"{self.consumer_key}|{self.consumer_secret}"}
+        url = oauth2.add_query(f"{(self.api_base_url or '').rstrip('/')}/{self.debug_token_path}", params.items())
+        data = at(read_object((yield Request("GET", url, {"Accept": "application/json", **self.headers}))), "data")
+        if at(data, "is_valid") is not True or at(data, "type") != "USER":
+            raise _refused("The access token does not work, or is no person's.")
+        ends, scopes = data["expires_at"], data.get("scopes")
+        if type(ends) is not int or not 0 <= ends < 10**11:
+            raise AnswerInvalid("The provider does not say when the access token expires.")
+        return TokenFacts(
+            subject(data["app_id"]),
+            subject(data["user_id"]),
+            dt.datetime.fromtimestamp(ends, dt.UTC) if ends else None,
+            tuple(map(str, scopes)) if isinstance(scopes, list) else None,
         )
 
     def revoke(self, context: Context, token: Token) -> Flow[None]:
@@ -210,9 +254,38 @@ class OAuth2Provider(Provider):
         response = yield oauth2.token_request(endpoint, grantable, auth, method=self.token_method, headers=self.headers)
         return (yield from self._identify(context, attempt, self.read_token(context, response)))
 
+    def _check_token_login(self) -> None:
+        asks = self.debug_token_path is not None
+        if not asks and type(self).check_access_token is OAuth2Provider.check_access_token:
+            raise ValueError("'token_login' is not possible: the provider cannot say for whom a token was made")
+        if asks and self.consumer_secret is None:
+            raise ValueError("'token_login' needs 'consumer_secret'")
+
+    def _finish_token(
+        self, context: Context, nonce: str, id_token: str | None, access_token: str | None
+    ) -> Flow[Answer]:
+        # An access token cannot carry the nonce: that it was made for us, and for whom, is all that can be known.
+        if access_token is None:
+            raise _refused("The provider is known for no ID tokens.")
+        token = Token(access_token)
+        facts = yield from self.check_access_token(context, token)
+        if facts.client_id != self.consumer_key:
+            raise _refused("The access token was made for another client.")
+        if facts.expires_at is not None and facts.expires_at <= context.now:
+            raise _refused("The access token has expired.")
+        token = dc.replace(token, expires_at=facts.expires_at, scope=facts.scope)
+        data = yield from self.fetch_profile(context, token)
+        if self.read_profile(data).subject != facts.subject:
+            raise AnswerInvalid("The profile is another person's than the access token.")
+        return Answer(token, data)
+
     def _identify(self, context: Context, attempt: Attempt, token: Token) -> Flow[Answer]:
         # Nobody has verified an ID token that came unasked.
         return (yield from super()._identify(context, attempt, dc.replace(token, id_token=None)))
+
+
+def _refused(text: str) -> AttemptRefused:
+    return AttemptRefused(text, code="token_refused")
 
 
 def written(url: str | None, known: Endpoint | None) -> Endpoint | None:

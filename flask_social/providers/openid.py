@@ -8,6 +8,7 @@ import typing as t
 
 from .. import jws, oidc
 from ..discovery import discover
+from ..errors import AttemptRefused
 from ..oauth2 import Server
 from ..values import Attempt, Flow, Intent, Profile, Token
 from .oauth import OAuth2Provider, required, written
@@ -83,31 +84,30 @@ class OIDCProvider(OAuth2Provider):
         asked = scopes if "openid" in scopes else ("openid", *scopes)
         return (yield from super()._start(context, intent, asked))
 
+    def _check_token_login(self) -> None:
+        if not self.nonce:
+            raise ValueError("'token_login' needs 'nonce': nothing else ties an ID token to a browser")
+
+    def _finish_token(
+        self, context: Context, nonce: str, id_token: str | None, access_token: str | None
+    ) -> Flow[Answer]:
+        if id_token is None:
+            raise AttemptRefused("An access token does not say for whom it was made.", code="token_refused")
+        server = yield from self.server(context)
+        token = Token("", id_token=id_token)
+        identity = yield from _verified(self, context, server, token, nonce)
+        return Answer(token, identity.claims, identity.issuer, identity.auth_time, _evidence(identity))
+
     def _identify(self, context: Context, attempt: Attempt, token: Token) -> Flow[Answer]:
         server = yield from self.server(context)
-        signed = yield from oidc.verify_id_token(
-            token.id_token,
-            context.documents,
-            server,
-            context.now,
-            algorithms=self.id_token_algs,
-            secret=self.consumer_secret,
-        )
         again = attempt.intent == "verify" and self.verify_prompt is not None
-        identity = oidc.read_id_token(
-            signed,
-            issuer=self.issuer or "",
-            issuer_aliases=self.issuer_aliases,
-            client_id=self.consumer_key,
-            nonce=context.vault.derive("nonce", attempt.state) if self.nonce else None,
-            access_token=token.access_token,
-            now=context.now,
-            authenticated_after=attempt.created_at if again else None,
-        )
+        nonce = context.vault.derive("nonce", attempt.state) if self.nonce else None
+        since = attempt.created_at if again else None
+        identity = yield from _verified(self, context, server, token, nonce, since)
         claims: dict[str, t.Any] = identity.claims
         if self._needs_userinfo(server, token, claims):
             claims = oidc.merge_userinfo(identity, (yield from self.fetch_profile(context, token)))
-        return Answer(token, claims, identity.issuer, identity.auth_time)
+        return Answer(token, claims, identity.issuer, identity.auth_time, _evidence(identity))
 
     def _needs_userinfo(self, server: Server, token: Token, claims: cabc.Mapping[str, t.Any]) -> bool:
         if self.userinfo != "auto":
@@ -119,3 +119,34 @@ class OIDCProvider(OAuth2Provider):
 
 #: Which claim a scope promises (OpenID Connect Core 1.0 section 5.4), as far as a profile needs it.
 _CLAIMS = (("email", "email"), ("profile", "name"))
+
+
+def _verified(
+    provider: OIDCProvider, context: Context, server: Server, token: Token, nonce: str | None, since: int | None = None
+) -> Flow[oidc.Identity]:
+    signed = yield from oidc.verify_id_token(
+        token.id_token,
+        context.documents,
+        server,
+        context.now,
+        algorithms=provider.id_token_algs,
+        secret=provider.consumer_secret,
+    )
+    return oidc.read_id_token(
+        signed,
+        issuer=provider.issuer or "",
+        issuer_aliases=provider.issuer_aliases,
+        client_id=provider.consumer_key,
+        nonce=nonce,
+        access_token=token.access_token or None,
+        now=context.now,
+        authenticated_after=since,
+    )
+
+
+def _evidence(identity: oidc.Identity) -> frozenset[str]:
+    """The authentication methods and the context class of a verified ID token (Core 1.0 section 2, RFC 8176)."""
+    methods, context_class = identity.claims.get("amr"), identity.claims.get("acr")
+    if not isinstance(methods, list) or not all(isinstance(method, str) for method in methods):
+        methods = []
+    return frozenset([*methods, context_class] if isinstance(context_class, str) else methods)

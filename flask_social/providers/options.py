@@ -22,9 +22,9 @@ COMMON = frozenset(
 OAUTH1 = COMMON | {"request_token_url"}
 OAUTH2 = COMMON | {
     *("issuer", "token_auth_method", "token_auth_alg", "token_auth_audience", "private_key", "private_key_id"),
-    *("token_method", "response_mode", "pkce", "scope_separator"),
+    *("token_method", "response_mode", "pkce", "scope_separator", "token_login"),
 }
-OIDC = OAUTH2 | {"jwks_uri", "userinfo", "nonce", "id_token_algs", "issuer_aliases", "verify_prompt"}
+OIDC = OAUTH2 | {"jwks_uri", "userinfo", "nonce", "id_token_algs", "issuer_aliases", "verify_prompt", "second_factor"}
 
 #: Short names of client authentication methods.
 _AUTH_ALIASES = {"basic": "client_secret_basic", "post": "client_secret_post"}
@@ -133,6 +133,7 @@ _READERS: dict[str, cabc.Callable[[str, object], t.Any]] = {
     "revoke_url": _url,
     "jwks_uri": _url,
     "issuer_aliases": _texts,
+    "second_factor": _texts,
     "id_token_algs": _algorithms,
     "token_auth_method": _auth_method,
     "token_auth_alg": _choice((*PUBLIC_ALGORITHMS, *SECRET_ALGORITHMS)),
@@ -149,4 +150,5 @@ _READERS: dict[str, cabc.Callable[[str, object], t.Any]] = {
     "pkce": _flag,
     "nonce": _flag,
     "verify": _flag,
+    "token_login": _flag,
 }

@@ -14,14 +14,17 @@ import typing as t
 
 from ..answers import email_address, flag, plain_text, read_object, web_url
 from ..documents import Documents
-from ..errors import AnswerInvalid, ProviderRefused
+from ..errors import AnswerInvalid, AttemptRefused, ProviderRefused
 from ..oauth2 import add_query, origin
 from ..values import Attempt, Client, EmailTrust, Flow, Intent, LinkByEmail, Profile, Request, Signup, Token, subject
 from ..vault import Vault
 from .options import COMMON, TRUST, read_option
 
 #: What a provider written elsewhere cannot replace: the order of the checks, and the checks.
-SEALED = ("start", "finish", "read_profile", "attempt_param", "can_verify", "_start", "_finish", "_identify")
+SEALED = (
+    *("start", "finish", "finish_token", "read_profile", "attempt_param", "can_verify"),
+    *("_start", "_finish", "_finish_token", "_identify", "_granted", "_check_token_login"),
+)
 
 #: The addresses that a preset or the settings give.
 OWN_ADDRESSES = ("api_base_url", "userinfo_url", "access_token_url", "issuer")
@@ -62,12 +65,14 @@ class Grant:
 
     :param issuer: the OpenID issuer that vouches for the subject; ``None`` outside OpenID Connect.
     :param auth_time: when the person authenticated, in seconds since the epoch; ``None`` when not said.
+    :param evidence: how they did, by ``amr`` and ``acr`` of the verified ID token; empty when not said.
     """
 
     token: Token
     profile: Profile
     issuer: str | None = None
     auth_time: int | None = None
+    evidence: frozenset[str] = frozenset()
 
 
 @dc.dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ class Answer:
     data: cabc.Mapping[str, t.Any] = dc.field(repr=False)
     issuer: str | None = None
     auth_time: int | None = None
+    evidence: frozenset[str] = frozenset()
 
 
 class Provider:
@@ -120,6 +126,10 @@ class Provider:
     signup: Signup | None = None
     link_by_email: LinkByEmail | None = None
     verify: bool | None = None
+    #: Evidence in an ID token that counts as a second factor.
+    second_factor: tuple[str, ...] = ()
+    #: Whether a token that a button or a native app got without a redirect logs in.
+    token_login: bool = False
 
     def __init_subclass__(cls, **kwargs: t.Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -139,6 +149,8 @@ class Provider:
         for name in self.REQUIRED:
             if not getattr(self, name):
                 raise ValueError(f"{name!r} must be set")
+        if self.token_login:
+            self._check_token_login()
 
     @property
     def consumer_key(self) -> str:
@@ -176,11 +188,19 @@ class Provider:
         :raises AccessDenied: when the person declined.
         :raises ProviderError: when the provider refused, failed, or answered nonsense.
         """
-        try:
-            answer = yield from self._finish(context, attempt, params)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise AnswerInvalid("The provider's answer has another shape than expected.") from error
-        return Grant(answer.token, self.read_profile(answer.data), answer.issuer, answer.auth_time)
+        return (yield from self._granted(self._finish(context, attempt, params)))
+
+    @t.final
+    def finish_token(
+        self, context: Context, nonce: str, *, id_token: str | None = None, access_token: str | None = None
+    ) -> Flow[Grant]:
+        """Checks a token that came without a redirect, and fetches the profile where the token does not hold it.
+
+        :param nonce: that of an attempt that was taken.
+        :raises AttemptRefused: ``token_refused``, when it is not made for this client, or nobody can tell.
+        :raises ProviderError: when the ID token does not hold, or the provider refused, failed, or answered nonsense.
+        """
+        return (yield from self._granted(self._finish_token(context, nonce, id_token, access_token)))
 
     @t.final
     def read_profile(self, data: cabc.Mapping[str, t.Any]) -> Profile:
@@ -251,6 +271,23 @@ class Provider:
 
     def _finish(self, context: Context, attempt: Attempt, params: cabc.Mapping[str, str]) -> Flow[Answer]:
         raise NotImplementedError
+
+    def _check_token_login(self) -> None:
+        raise ValueError("'token_login' is not possible: nobody can tell for whom such a token was made")
+
+    def _finish_token(
+        self, context: Context, nonce: str, id_token: str | None, access_token: str | None
+    ) -> Flow[Answer]:
+        yield from ()
+        raise AttemptRefused("Nobody can tell for whom such a token was made.", code="token_refused")
+
+    @t.final
+    def _granted(self, flow: Flow[Answer]) -> Flow[Grant]:
+        try:
+            answer = yield from flow
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise AnswerInvalid("The provider's answer has another shape than expected.") from error
+        return Grant(answer.token, self.read_profile(answer.data), answer.issuer, answer.auth_time, answer.evidence)
 
     def _identify(self, context: Context, attempt: Attempt, token: Token) -> Flow[Answer]:
         return Answer(token, (yield from self.fetch_profile(context, token)))

@@ -16,14 +16,14 @@ from .apis.x import X
 from .browser import WayBack, visit
 from .dispatch import Dispatcher
 from .httpd import HttpServer
+from .minting import Minting
 from .service import Service
 from .tls import make_certificate, server_context
-from .world import World
 
 _SERVICES: tuple[type[Service], ...] = (Twitter, X, Facebook, Google, Foursquare, OIDC, OAuth2)
 
 
-class StandIn(World):
+class StandIn(Minting):
     """A real HTTP server on loopback that plays Twitter, X, Facebook, Google, foursquare and two generic providers.
 
     ::

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from .. import security, users
-from ..errors import StoreError
+from ..errors import AnswerInvalid, AttemptsUnavailable, StoreError
 from ..pending import Pending
 from ..providers.base import Provider
 from ..state import SocialState
@@ -28,6 +28,13 @@ _PROOF = "address"
 def signup(state: SocialState, provider_id: str) -> ResponseReturnValue:
     """The sign-up form of an identity that waits; sent, it makes the user."""
     provider = answers.provider_or_404(state, provider_id)
+    try:
+        return _signup(state, provider)
+    except (AnswerInvalid, AttemptsUnavailable) as error:
+        return answers.refuse_request(state, error.code, provider.name)
+
+
+def _signup(state: SocialState, provider: Provider) -> ResponseReturnValue:
     found = waiting.find(state, "signup")
     if found is None or found.provider_id != provider.id or security.session_user() is not None:
         return answers.refuse_request(state, "nothing_waits", provider.name)
@@ -37,30 +44,36 @@ def signup(state: SocialState, provider_id: str) -> ResponseReturnValue:
         return _sent(state, provider, found)
     if request.args.get("proof"):
         return _prove_address(state, provider, found)
-    return _show_form(state, provider, found, users.sign_up_form(found.fields, None))
+    return _show_form(state, provider, found, users.sign_up_form(found.fields, MultiDict(found.typed) or None))
 
 
 def _sent(state: SocialState, provider: Provider, found: Pending) -> ResponseReturnValue:
+    visit = _visit(state, provider, found, "login")
+    if visit.is_known():  # a second click: the first one made the account
+        waiting.drop(state)
+        return settle(state, provider, visit.attempt, visit.grant)
     form = users.sign_up_form(found.fields, MultiDict(guard.body()))
     if not form.validate():
+        if users.hides_owners(form):
+            return _pretend(state, provider, visit)
         return _show_form(state, provider, found, form, 400)
-    fields = users.user_fields(form)
+    # What the mapping gave and the form does not ask for.
+    fields = {name: found.fields[name] for name in state.settings.signup_fields if name in found.fields}
+    fields |= users.user_fields(form)
     address = users.normalized(fields.get("email"))
     unproven = address is not None and address != found.proven
     if unproven and (state.settings.signup_domains or not users.confirmable()):
-        return _send_proof(state, provider, found, fields, str(address))
+        return _send_proof(state, provider, found, str(address))
     if state.settings.signup_domains and (address is None or not joining.in_domains(state, address)):
         return answers.refuse_request(state, "not_admitted", provider.name)
-    visit = _visit(state, provider, found, "login")
     try:
-        answer = joining.enrol(visit, fields, proven=found.proven)
+        return joining.enrol(visit, fields, proven=found.proven)
     except StoreError as error:
         if error.code != "user_refused":
             waiting.drop(state)
             return settle(state, provider, visit.attempt, visit.grant)  # somebody was faster: decide again
         form.form_errors.append(answers.text(state, "user_refused", provider.name))
         return _show_form(state, provider, found, form, 409)
-    return security.json({"next": t.cast("t.Any", answer).location}) if security.wants_json() else answer
 
 
 def _show_form(
@@ -76,21 +89,31 @@ def _show_form(
 _NOT_SHOWN = ("csrf_token", "next", "password", "password_confirm", "submit")
 
 
-def _send_proof(
-    state: SocialState, provider: Provider, found: Pending, fields: dict[str, t.Any], address: str
-) -> ResponseReturnValue:
+def _pretend(state: SocialState, provider: Provider, visit: Visit) -> ResponseReturnValue:
+    """Answers as if the address were nobody's: ``SECURITY_RETURN_GENERIC_RESPONSES`` tells nobody who has an account."""
+    if users.confirmable() and not state.settings.signup_domains:
+        return answers.end(state, provider, "confirm_address", answers.login_page(), attempt=visit.attempt, status=303)
+    return _say_proof_sent(state, provider)
+
+
+def _send_proof(state: SocialState, provider: Provider, found: Pending, address: str) -> ResponseReturnValue:
     """Sends a link to an address that somebody has to prove, and lets the identity wait on."""
     if not joining.in_domains(state, address):
         return answers.refuse_request(state, "not_admitted", provider.name)
-    waiting.keep(state, dc.replace(found, fields=fields))
+    typed = {name: value for name, value in guard.body().items() if isinstance(value, str) and name not in _NOT_SHOWN}
+    waiting.keep(state, dc.replace(found, typed=typed))
     proof = state.vault.seal(_PROOF, f"{found.nonce} {address}".encode())
     path = answers.own_url(state, "signup", provider_id=provider.id)
     link = targets.absolute(state, f"{path}?proof={proof}")
     users.send_address_proof(address, provider.name, link)
+    return _say_proof_sent(state, provider)
+
+
+def _say_proof_sent(state: SocialState, provider: Provider) -> ResponseReturnValue:
     if security.wants_json():
         return security.json({"code": "proof_sent"}, 202)
     answers.say(state, "proof_sent", provider.name)
-    return redirect(path, 303)
+    return redirect(answers.own_url(state, "signup", provider_id=provider.id), 303)
 
 
 def _prove_address(state: SocialState, provider: Provider, found: Pending) -> ResponseReturnValue:
@@ -99,8 +122,9 @@ def _prove_address(state: SocialState, provider: Provider, found: Pending) -> Re
     nonce, _, address = raw.decode().partition(" ")
     if not address or nonce != found.nonce:
         return answers.refuse_request(state, "proof_invalid", provider.name)
-    waiting.keep(state, dc.replace(found, proven=address, fields={**found.fields, "email": address}))
-    return redirect(answers.own_url(state, "signup", provider_id=provider.id), 303)
+    typed = {**found.typed, "email": address}
+    waiting.keep(state, dc.replace(found, proven=address, typed=typed))
+    return answers.end(state, provider, "signup", answers.own_url(state, "signup", provider_id=provider.id), status=303)
 
 
 # Linking ------------------------------------------------------------------------------------------------------
@@ -108,6 +132,13 @@ def _prove_address(state: SocialState, provider: Provider, found: Pending) -> Re
 
 def link(state: SocialState) -> ResponseReturnValue:
     """Asks the person to prove the local account, then whether to connect the identity; only a POST connects."""
+    try:
+        return _link(state)
+    except AttemptsUnavailable as error:
+        return answers.refuse_request(state, error.code, "")
+
+
+def _link(state: SocialState) -> ResponseReturnValue:
     found = waiting.find(state, "link")
     provider = state.resolve(found.provider_id) if found is not None else None
     if found is None or provider is None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses as dc
 import datetime as dt
 import secrets
 import time
 
-from flask import redirect, request, session
+from flask import redirect, session
 from flask.typing import ResponseReturnValue
 
 from .. import attempts, flow, security
 from ..errors import AttemptsUnavailable, ProviderError
 from ..providers.base import Context, Provider
 from ..state import SocialState
-from ..values import ConnectionKey, Intent
+from ..values import Attempt, ConnectionKey, Intent
 from . import answers, guard, targets
 
 #: Where the pending attempts of a browser stand in its session.
@@ -69,7 +70,7 @@ def _start_as_user(state: SocialState, provider_id: str, intent: Intent) -> Resp
         if stale := security.require_fresh(state.settings.freshness, back_to=back_to):
             return stale
     if intent in ("reconnect", "verify"):
-        subject = request.form.get("provider_user_id") if intent == "reconnect" else None
+        subject = guard.body().get("provider_user_id") if intent == "reconnect" else None
         mine = state.datastore.find_connections(user_id=user.id, provider_id=provider.id)
         subjects = [c.provider_user_id for c in mine if subject in (None, "", c.provider_user_id)]
         if not subjects:
@@ -86,13 +87,16 @@ def _start(
     user_id: str | None = None,
     expected_key: ConnectionKey | None = None,
 ) -> ResponseReturnValue:
+    body = guard.body()
+    next_url = targets.safe_next(body.get("next")) or targets.requested_next()
+    display = "popup" if body.get("display") == "popup" else None
     visit = flow.begin(
         provider,
         intent=intent,
         context=context(state, provider.id, intent),
         user_id=user_id,
         expected_key=expected_key,
-        next_url=targets.requested_next(),
+        next_url=next_url,
     )
     settings = state.settings
     try:
@@ -100,15 +104,13 @@ def _start(
         session[SESSION_KEY] = attempts.stash(
             state.vault,
             session.get(SESSION_KEY),
-            attempt,
+            dc.replace(attempt, display=display),
             now=time.time(),
             lifetime=settings.attempt_lifetime,
             limit=settings.max_attempts,
             cache=settings.attempt_cache,
         )
     except (ProviderError, AttemptsUnavailable) as error:
-        if security.wants_json():
-            answers.note_refusal(provider, error.code, intent)
-            return answers.json_error(state, error.code, provider.name)
-        return answers.refuse(state, provider, error.code, intent)
+        asked = Attempt("", provider.id, intent, user_id=user_id, next_url=next_url, display=display)
+        return answers.refuse(state, provider, error.code, intent, asked)
     return security.json({"authorization_url": url}) if security.wants_json() else redirect(url, 303)

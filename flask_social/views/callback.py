@@ -23,7 +23,7 @@ BOUNCED = "social_bounced"
 
 
 def callback(state: SocialState, provider_id: str) -> ResponseReturnValue:
-    """Reads a provider's answer and settles the visit. Always ends in a redirect, but for the bounce.
+    """Reads a provider's answer and settles the visit. Ends in a redirect, but for the bounce and a popup.
 
     The 1.x paths, which are the begin paths by GET, come here too; without parameters there is an explanation.
     """
@@ -34,7 +34,7 @@ def callback(state: SocialState, provider_id: str) -> ResponseReturnValue:
     params = request.args.to_dict(flat=False)
     params.pop(BOUNCED, None)
     if not params:
-        return answers.leave(state, "use_a_button", provider.name, security.login_url())
+        return answers.end(state, provider, "use_a_button", answers.login_page())
     attempt = _take(state, provider, params)
     if not isinstance(attempt, Attempt):
         intent: Intent = "login" if security.session_user() is None else "connect"
@@ -43,7 +43,7 @@ def callback(state: SocialState, provider_id: str) -> ResponseReturnValue:
     try:
         grant = flow.run(visit, state.exchange())
     except (AttemptRefused, ProviderError) as error:
-        return answers.refuse(state, provider, error.code, attempt.intent)
+        return answers.refuse(state, provider, error.code, attempt.intent, attempt)
     return settle(state, provider, attempt, grant)
 
 

@@ -9,10 +9,10 @@ from flask import abort, render_template, request
 from flask.typing import ResponseReturnValue
 
 from .. import flow, security
-from ..errors import StoreError
+from ..errors import ConfigurationError, StoreError
 from ..signals import connection_removed
 from ..state import SocialState, current_sender
-from . import answers, guard, targets
+from . import answers, guard, notices, targets
 
 #: What JSON tells of a connection; never a token.
 _PUBLIC = (
@@ -75,6 +75,18 @@ def can_disconnect(state: SocialState, user: t.Any, mine: t.Sequence[t.Any], los
     return flow.may_disconnect(_ways_left(state, user, mine, losing)) is None
 
 
+def other_ways_in(state: SocialState, user: t.Any) -> list[str]:
+    """The ways in which a user can log in without a connection: Flask-Security's, and the application's own.
+
+    :raises ConfigurationError: when ``SOCIAL_WAYS_IN`` returns something else than names.
+    """
+    hook = state.settings.ways_in
+    names = hook(user) if hook is not None else ()
+    if isinstance(names, str) or not isinstance(names, cabc.Iterable):
+        raise ConfigurationError("SOCIAL_WAYS_IN", "must return a list of names; an empty one for no way.")
+    return security.other_ways_in(user) + [f"own:{name}" for name in names]
+
+
 def _remove(state: SocialState, provider_id: str, subject: str | None) -> ResponseReturnValue:
     provider = state.resolve(provider_id)
     name = provider.name if provider is not None else provider_id
@@ -97,6 +109,7 @@ def _remove(state: SocialState, provider_id: str, subject: str | None) -> Respon
     if code == "not_disconnected" and provider is None:
         abort(404)
     if code in ("disconnected", "disconnected_all"):
+        notices.tell(state, user, name, "disconnected")
         connection_removed.send(current_sender(), user=user, provider_id=provider_id)
         if security.wants_json():
             return security.json({"removed": removed})
@@ -127,7 +140,7 @@ def _remove_locked(state: SocialState, user: t.Any, provider_id: str, subject: s
 def _ways_left(state: SocialState, user: t.Any, mine: t.Sequence[t.Any], losing: t.Sequence[t.Any]) -> list[str]:
     gone = {(c.provider_id, c.provider_user_id) for c in losing}
     left = [c for c in mine if (c.provider_id, c.provider_user_id) not in gone and state.resolve(c.provider_id)]
-    return security.other_ways_in(user) + [f"connection:{c.provider_id}" for c in left]
+    return other_ways_in(state, user) + [f"connection:{c.provider_id}" for c in left]
 
 
 def _public(state: SocialState, user: t.Any, mine: t.Sequence[t.Any], connection: t.Any) -> dict[str, t.Any]:

@@ -7,7 +7,6 @@ import secrets
 import time
 import typing as t
 
-from flask import redirect
 from flask.typing import ResponseReturnValue
 
 from .. import pending, security, users
@@ -16,7 +15,7 @@ from ..pending import Pending
 from ..signals import connection_created, user_signed_up
 from ..state import SocialState, current_sender
 from ..values import Profile
-from . import answers, unproven, waiting
+from . import answers, notices, unproven, waiting
 
 if t.TYPE_CHECKING:
     from .outcomes import Visit
@@ -27,20 +26,22 @@ if t.TYPE_CHECKING:
 
 def sign_up(visit: Visit) -> ResponseReturnValue:
     """Makes a user at once, or asks where something is missing."""
-    if not admits(visit.state, visit.provider, visit.grant.profile):
+    state, profile = visit.state, visit.grant.profile
+    if not admits(state, visit.provider, profile):
         return visit.refuse("not_admitted")
-    fields = mapped_fields(visit.state, visit.provider, visit.grant.profile)
-    address = proven_address(visit.grant.profile)
-    if address is None and users.confirmable():
-        address = users.normalized(visit.grant.profile.email)
-    if address is None and users.needs_address():
+    fields = mapped_fields(state, visit.provider, profile)
+    proven = proven_address(profile)
+    address = proven or (users.normalized(profile.email) if users.confirmable() else None)
+    unproven = state.settings.signup_domains and proven is None
+    if unproven or (address is None and users.needs_address()) or users.needs_more(fields):
         return ask(visit)
     try:
-        return enrol(visit, {**fields, "email": address}, proven=proven_address(visit.grant.profile))
+        return enrol(visit, {**fields, "email": address}, proven=proven)
     except StoreError as error:
         if error.code != "user_refused":
             raise
-        return ask(visit)  # the model wants more than a provider says
+        # Another callback of this identity was faster, or the model wants more than a provider says.
+        return visit.settle() if visit.is_known() else ask(visit)
 
 
 def ask(visit: Visit) -> ResponseReturnValue:
@@ -59,7 +60,8 @@ def ask(visit: Visit) -> ResponseReturnValue:
         proven=proven_address(profile),
     )
     waiting.keep(visit.state, made)
-    return redirect(answers.own_url(visit.state, "signup", provider_id=visit.provider.id), 303)
+    page = answers.own_url(visit.state, "signup", provider_id=visit.provider.id)
+    return answers.end(visit.state, visit.provider, "signup", page, attempt=visit.attempt, status=303)
 
 
 def enrol(visit: Visit, fields: cabc.Mapping[str, t.Any], *, proven: str | None) -> ResponseReturnValue:
@@ -79,7 +81,8 @@ def enrol(visit: Visit, fields: cabc.Mapping[str, t.Any], *, proven: str | None)
     if users.needs_confirmation(user):
         unproven.note_sign_up(user)
     if security.gate(user) == "user_unconfirmed":
-        return answers.leave(visit.state, "confirm_address", visit.provider.name, security.login_url(), 303)
+        page = answers.login_page()
+        return answers.end(visit.state, visit.provider, "confirm_address", page, attempt=visit.attempt, status=303)
     return visit.let_in(user, connection)
 
 
@@ -109,13 +112,16 @@ def proven_address(profile: Profile) -> str | None:
 def mapped_fields(state: SocialState, provider: t.Any, profile: Profile) -> dict[str, t.Any]:
     """What ``SOCIAL_SIGNUP_MAPPER`` makes of a profile.
 
-    :raises ConfigurationError: for a field that ``SOCIAL_SIGNUP_FIELDS`` does not allow.
+    :raises ConfigurationError: for a field that ``SOCIAL_SIGNUP_FIELDS`` does not allow, or a value that cannot wait
+        in a cookie.
     """
     mapper = state.settings.signup_mapper
     fields = dict(mapper(profile, provider)) if mapper is not None else {}
-    for name in fields:
+    for name, value in fields.items():
         if name not in state.settings.signup_fields:
             raise ConfigurationError("SOCIAL_SIGNUP_FIELDS", f"does not allow the field {name!r} of the mapper.")
+        if value is not None and not isinstance(value, (str, int, float)):
+            raise ConfigurationError("SOCIAL_SIGNUP_MAPPER", f"must give texts, numbers and booleans; see {name!r}.")
     return fields
 
 
@@ -134,7 +140,8 @@ def prove_first(visit: Visit, owner: str) -> ResponseReturnValue:
         next_url=visit.attempt.next_url,
     )
     waiting.keep(visit.state, made)
-    return redirect(answers.own_url(visit.state, "link"), 303)
+    page = answers.own_url(visit.state, "link")
+    return answers.end(visit.state, visit.provider, "link", page, attempt=visit.attempt, status=303)
 
 
 def link_and_log_in(visit: Visit, user: t.Any) -> ResponseReturnValue:
@@ -143,5 +150,6 @@ def link_and_log_in(visit: Visit, user: t.Any) -> ResponseReturnValue:
         return visit.refuse(code)
     connection = visit.state.datastore.create_connection(user_id=user.id, **visit.new_row())
     visit.state.datastore.commit()
+    notices.tell(visit.state, user, visit.provider.name, "connected")
     connection_created.send(current_sender(), user=user, connection=connection)
     return visit.let_in(user, connection)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
-from flask import redirect
+from flask import Response, after_this_request, request
 from flask.typing import ResponseReturnValue
 
 from .. import flow, security, users
 from ..datastores.base import CLAIM_LIFETIME, CLAIMED
 from ..datastores.columns import profile_values, token_values, utcnow
-from ..errors import AmbiguousConnection, StoreError
+from ..errors import AmbiguousConnection, AnswerInvalid, StoreError
 from ..providers.base import Grant, Provider
 from ..signals import connection_created, connection_failed, connection_updated, login_completed, login_failed
 from ..state import SocialState, current_sender, current_state
 from ..values import Attempt, ConnectionKey, OAuthResponse
-from . import answers, joining, targets, waiting
+from . import answers, joining, notices, targets, waiting
 
 
 def settle(state: SocialState, provider: Provider, attempt: Attempt, grant: Grant) -> ResponseReturnValue:
@@ -26,10 +27,10 @@ def settle(state: SocialState, provider: Provider, attempt: Attempt, grant: Gran
     """
     try:
         return Visit(state, provider, attempt, grant).settle()
-    except AmbiguousConnection as error:
+    except (AmbiguousConnection, AnswerInvalid) as error:
         return Visit(state, provider, attempt, grant).refuse(error.code)
     except StoreError as error:
-        if error.code == "store_busy":
+        if error.code in ("store_busy", "attempts_unavailable"):
             return Visit(state, provider, attempt, grant).refuse(error.code)
         if error.code not in ("duplicate_connection", "connection_gone"):
             raise
@@ -61,6 +62,8 @@ class Visit:
         profile = self.grant.profile
         stranger = self.attempt.intent == "login" and connection is None and self.user is None
         known = users.find_by_address(profile.email) if stranger else None
+        if known is not None:
+            connection = self._found()  # another callback may have made both meanwhile
         facts = flow.Facts(
             intent=self.attempt.intent,
             key=self.key,
@@ -87,6 +90,10 @@ class Visit:
             case outcome:
                 return self._act[type(outcome)](self, connection)
 
+    def is_known(self) -> bool:
+        """Whether the identity has a connection."""
+        return self._found() is not None
+
     def refuse(self, code: str) -> ResponseReturnValue:
         """Nothing is stored and nobody is logged in; subscribers are told, and may raise."""
         if code == "not_connected":
@@ -94,11 +101,11 @@ class Visit:
             login_failed.send(current_sender(), provider=self.provider, oauth_response=response)
         elif code == "connected_elsewhere":
             connection_failed.send(current_sender(), user=self.user)
-        return answers.refuse(self.state, self.provider, code, self.attempt.intent)
+        return answers.refuse(self.state, self.provider, code, self.attempt.intent, self.attempt)
 
     def already_in(self, connection: t.Any) -> ResponseReturnValue:
         """A double click: the first one logged in already."""
-        return redirect(self._next_after_login())
+        return self._end_login(self._wanted_next())
 
     def log_in(self, connection: t.Any) -> ResponseReturnValue:
         """The owner comes in, if Flask-Security's gates let them."""
@@ -111,8 +118,10 @@ class Visit:
 
     def let_in(self, user: t.Any, connection: t.Any) -> ResponseReturnValue:
         """Tokens and profile, then the login of somebody who passed the gates; the second factor where there is one."""
-        next_url = self._next_after_login()
-        second_factor = security.second_factor(user, self.key, next_url)
+        wanted = self._wanted_next()
+        next_url = wanted or security.after_login_url()
+        proven = self.grant.evidence & set(self.provider.second_factor) and security.has_set_up_second_factor(user)
+        second_factor = None if proven else security.second_factor(user, self.key, next_url)
         changed = self._update(connection, login=second_factor is None)
         if second_factor is None:
             waiting.expect(next_url)
@@ -122,9 +131,9 @@ class Visit:
         if changed:
             connection_updated.send(current_sender(), user=user, connection=connection, changed=changed)
         if second_factor is not None:
-            return second_factor
+            return answers.end_at_second_factor(self.state, self.provider, self.attempt, user, second_factor)
         login_completed.send(current_sender(), provider=self.provider, user=user)
-        return redirect(next_url)
+        return self._end_login(wanted)
 
     def connect(self, connection: t.Any) -> ResponseReturnValue:
         """One more connection for the user who began."""
@@ -133,25 +142,24 @@ class Visit:
             **self.new_row(),
         )
         self.state.datastore.commit()
+        notices.tell(self.state, self.user, self.provider.name, "connected")
         connection_created.send(current_sender(), user=self.user, connection=made)
-        return self._leave_connect("connected")
+        return self._end_connect("connected")
 
     def refresh(self, connection: t.Any) -> ResponseReturnValue:
         """The account is connected already: new tokens and profile. Said so, unless that was the wish."""
-        changed = self._update(connection, login=False) | {"access_token"}
+        changed = self._update(connection, login=False) | ({"access_token"} if self.grant.token.access_token else set())
         self.state.datastore.commit()
         connection_updated.send(current_sender(), user=self.user, connection=connection, changed=changed)
         if self.attempt.intent == "reconnect":
-            return self._leave_connect("reconnected")
+            return self._end_connect("reconnected")
         connection_failed.send(current_sender(), user=self.user)
-        return self._leave_connect("already_connected")
+        return self._end_connect("already_connected")
 
     def verified(self, connection: t.Any) -> ResponseReturnValue:
         """The user was just proven to be present: the session is fresh again."""
         security.mark_fresh()
-        return answers.leave(
-            self.state, "verified", self.provider.name, self.attempt.next_url or security.after_login_url()
-        )
+        return self._end("verified", security.after_login_url(), self.attempt.next_url)
 
     _act: t.ClassVar[dict[type[flow.Outcome], t.Callable[[Visit, t.Any], ResponseReturnValue]]] = {
         flow.AlreadyIn: already_in,
@@ -200,23 +208,39 @@ class Visit:
         return None
 
     def _update(self, connection: t.Any, *, login: bool) -> frozenset[str]:
-        """Writes tokens and profile; returns the profile columns that changed."""
+        """Writes tokens and profile; returns the profile columns that changed.
+
+        An identity that came without an access token (only an ID token, or one that waited in a cookie too small for
+        tokens) leaves what it lacks as it is.
+        """
         store, now = self.state.datastore, utcnow()
         profile = {k: v for k, v in profile_values(self.grant.profile).items() if k in store.columns}
+        if not self.grant.token.access_token:
+            known = {name for name, value in profile.items() if value is not None}
+            known |= {"email_verified"} if "email" in known else set()  # that is a word about this address
+            profile = {name: value for name, value in profile.items() if name in known}
         changed = frozenset(name for name, value in profile.items() if getattr(connection, name) != value)
-        values = token_values(self.grant.token) | {name: profile[name] for name in changed} | {"updated_at": now}
+        values = {name: profile[name] for name in changed} | {"updated_at": now}
+        if self.grant.token.access_token:
+            values |= token_values(self.grant.token)
         if login:
             values["last_login_at"] = now
         store.update_connection(connection, **values)
         return changed
 
-    def _next_after_login(self) -> str:
+    def _wanted_next(self) -> str | None:
         waiting = targets.waiting_next(self.state.settings.post_oauth_login_session_key)
-        return self.attempt.next_url or waiting or security.after_login_url()
+        return self.attempt.next_url or waiting
 
-    def _leave_connect(self, code: str) -> ResponseReturnValue:
-        default = self.attempt.next_url or after_connect_url(self.state)
-        return answers.leave(self.state, code, self.provider.name, default)
+    def _end_login(self, next_url: str | None) -> ResponseReturnValue:
+        return self._end("logged_in", security.after_login_url(), next_url)
+
+    def _end_connect(self, code: str) -> ResponseReturnValue:
+        next_url = self.attempt.next_url or targets.waiting_next(self.state.settings.post_oauth_connect_session_key)
+        return self._end(code, targets.view_url(self.state.settings.connect_allow_view), next_url)
+
+    def _end(self, code: str, default: str, next_url: str | None) -> ResponseReturnValue:
+        return answers.end(self.state, self.provider, code, default, attempt=self.attempt, next_url=next_url)
 
 
 def after_connect_url(state: SocialState) -> str:
@@ -231,8 +255,19 @@ def owner_of(connection: t.Any) -> t.Any | None:
     return user if user is not None else security.find_user(connection.user_id)
 
 
-def finish_login(user: t.Any, key: ConnectionKey) -> None:
-    """Completes a login whose second factor has just been given; nothing to do when the connection is gone."""
+def _go_on(next_url: str, response: Response) -> Response:
+    if response.status_code in (302, 303):
+        response.location = next_url
+    return response
+
+
+def finish_login(user: t.Any, key: ConnectionKey, next_url: str | None) -> None:
+    """Completes a login whose second factor has just been given; nothing to do when the connection is gone.
+
+    :param next_url: where the login was to go on. Flask-Security forgets it while a second factor is set up.
+    """
+    if next_url and not request.args.get("next") and not request.form.get("next"):
+        after_this_request(functools.partial(_go_on, next_url))
     state = current_state()
     provider = state.resolve(key.provider_id)
     try:

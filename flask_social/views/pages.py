@@ -7,12 +7,13 @@ import typing as t
 
 from flask import url_for
 
-from .. import security
-from ..messages import fill
+from .. import security, translation
+from ..errors import AttemptsUnavailable
 from ..providers.base import Provider
 from ..state import SocialState
-from . import guard, targets
-from .connections import can_disconnect
+from . import answers, guard, targets
+from .connections import can_disconnect, other_ways_in
+from .token import new_nonce
 
 
 class Pages:
@@ -49,12 +50,29 @@ class Pages:
         if user is None:
             return False
         # A user with a password needs no look at the other connections.
-        return bool(security.other_ways_in(user)) or can_disconnect(self._state, user, self.connections(), [connection])
+        return bool(other_ways_in(self._state, user)) or can_disconnect(
+            self._state, user, self.connections(), [connection]
+        )
 
     def can_verify(self) -> list[Provider]:
         """The providers through which the current user can prove to be present."""
         own = {connection.provider_id for connection in self.connections()}
         return [provider for id, provider in self.providers.items() if id in own and provider.can_verify]
+
+    def token_nonce(self, provider: Provider | str) -> str | None:
+        """A nonce for a button that logs in without a redirect, good for one login in this browser.
+
+        ``None`` where there can be no such login: the provider's ``token_login`` is off, somebody is logged in, or
+        ``SOCIAL_ATTEMPT_CACHE`` does not answer.
+        """
+        found = self.provider(provider) if isinstance(provider, str) else provider
+        if found is None or not found.token_login or security.user() is not None:
+            return None
+        try:
+            return new_nonce(self._state, found, self.next_url())
+        except AttemptsUnavailable as error:
+            answers.logger.warning("no nonce for %s: %s", found.id, error.code)
+            return None
 
     def csrf_token(self) -> str:
         """The CSRF token for a hidden field of a form."""
@@ -69,5 +87,9 @@ class Pages:
         return targets.requested_next()
 
     def text(self, message: str, **values: object) -> str:
-        """A text of a page, with its ``%(name)s`` places filled."""
-        return fill(message, values) if values else message
+        """A text of a page in the language of the request, with its ``%(name)s`` places filled."""
+        return translation.words(message, values)
+
+    def language(self) -> str:
+        """The language tag of these texts, for ``<html lang>``."""
+        return translation.language()

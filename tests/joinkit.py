@@ -1,0 +1,92 @@
+"""What the tests of sign-up and linking share: applications that let people in, and what a browser does there."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+import sqlalchemy as sa
+from flask_security import RegisterFormV2
+from flask_security.signals import user_registered
+
+from flask_social.testing import Person
+
+from .appkit import JSON, SAME_ORIGIN, Kit, make_kit
+
+#: Three providers, and what an address of theirs is worth: verified, claimed, claimed.
+PROVIDERS = ("google", "facebook", "oauth2")
+
+#: An application that confirms addresses by mail.
+CONFIRM = {"SECURITY_CONFIRMABLE": True, "SECURITY_SEND_REGISTER_EMAIL": True}
+
+TWO_FACTOR = {
+    "SECURITY_TWO_FACTOR": True,
+    "SECURITY_TWO_FACTOR_REQUIRED": False,
+    "SECURITY_TWO_FACTOR_ENABLED_METHODS": ["authenticator"],
+    "SECURITY_TOTP_SECRETS": {"1": "TjQ9Qa31VOrfEzuPy4VHQWPCTmRzCnFzMKLxXYiZu9B"},
+    "SECURITY_TOTP_ISSUER": "tests",
+}
+
+#: Somebody whose address the provider has not verified.
+UNVERIFIED = Person("mallory", "Mallory", "mallory", "mallory@example.com", email_verified=False)
+
+
+def no_address() -> dict[str, t.Any]:
+    """A user model that takes a user without an address."""
+    return {"email": sa.Column(sa.String(255), unique=True, nullable=True)}
+
+
+def no_null() -> dict[str, t.Any]:
+    """Flask-Security's second version: no user without a password."""
+    return {"password": sa.Column(sa.String(255), nullable=False)}
+
+
+def join_kit(standin: t.Any, **options: t.Any) -> Kit:
+    """An application with three providers; user_registered is written down among the other signals."""
+    standin.add_person(UNVERIFIED)
+    changes = {name: options.pop(name, {}) for name in PROVIDERS}
+    # A class of its own, because Flask-Security writes its options into it.
+    options.setdefault("forms", {"register_form": type("Form", (RegisterFormV2,), {})})
+    kit = make_kit({name: standin.settings(name, **changes[name]) for name in PROVIDERS}, **options)
+    user_registered.connect(
+        lambda sender, **values: kit.events.append(("user_registered", values)), sender=kit.app, weak=False
+    )
+    return kit
+
+
+def send(client: t.Any, path: str, *, headers: dict[str, str] | None = None, **form: t.Any) -> t.Any:
+    """Sends a form from a page of the application."""
+    return client.post(path, data=form, headers=SAME_ORIGIN if headers is None else headers)
+
+
+def send_json(client: t.Any, path: str, **body: t.Any) -> t.Any:
+    """Sends a JSON object from a page of the application."""
+    return client.post(path, json=body, headers=JSON)
+
+
+def link_in(mail: t.Any) -> str:
+    """The path of the first link in a mail."""
+    found = re.search(r"https?://[^/\s]+(/\S+)", mail.body)
+    assert found is not None, mail.body
+    return found.group(1)
+
+
+def same_browser(kit: Kit, client: t.Any) -> t.Any:
+    """A browser with the same cookies as they are now: a second tab, or a second click, before any answer came."""
+    copy = kit.app.test_client()
+    cookie = client.get_cookie("session")
+    if cookie is not None:
+        copy.set_cookie("session", cookie.value)
+    return copy
+
+
+def values(kit: Kit, *names: str) -> list[tuple[t.Any, ...]]:
+    """These columns of every user."""
+    with kit.app.app_context():
+        return [tuple(getattr(user, name) for name in names) for user in kit.users()]
+
+
+def connected(kit: Kit) -> list[tuple[int, str]]:
+    """Which user has an account at which provider, in order."""
+    with kit.app.app_context():
+        return [(row.user_id, row.provider_id) for row in kit.rows()]
