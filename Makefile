@@ -12,7 +12,7 @@ PY := $(VENV)/bin/python
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip install --quiet --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test fuzz coverage style format typing docs package bench clean
+.PHONY: help env demo test fuzz coverage style format typing docs catalogues package bench clean
 
 help:
 	@echo "make demo      start the demo application; no account anywhere is needed"
@@ -22,6 +22,7 @@ help:
 	@echo "make style     check style and formatting; make format puts them right"
 	@echo "make typing    check types"
 	@echo "make docs      build the documentation into docs/_build/html"
+	@echo "make catalogues  bring the translations up to date; ARGS=--check only looks"
 	@echo "make package   build the package and try it in an environment of its own"
 	@echo "make bench     measure the cost of a login"
 	@echo "make clean     remove everything that these targets made"
@@ -101,6 +102,9 @@ typing: $(VENV)/dev.stamp
 docs: $(VENV)/dev.stamp
 	@$(PY) -m sphinx -W --keep-going --quiet -b html docs docs/_build/html
 	@echo "The documentation is at docs/_build/html/index.html"
+
+catalogues: $(VENV)/dev.stamp
+	@$(PY) scripts/catalogues.py $(ARGS)
 
 package: $(VENV)/dev.stamp
 	@$(PY) scripts/check_package.py

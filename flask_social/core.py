@@ -24,6 +24,7 @@ from .transport import Transport
 from .values import ConnectionKey
 from .vault import Vault
 from .views import create_blueprint, register, waiting
+from .views.merging import renumber
 from .views.outcomes import finish_login
 from .views.pages import Pages
 from .views.unproven import drop_unproven
@@ -139,6 +140,23 @@ class ProviderAccess:
         if owner is None:
             return ()
         return self._state.datastore.find_connections(user_id=owner, provider_id=self.id)
+
+    def make_primary(self, connection: t.Any) -> None:
+        """Puts one connection before the user's others of this provider: :meth:`get_connection` gives it from now on.
+
+        It gets the rank 1, the others 2, 3 … in their order.
+
+        :raises ValueError: when the connection is not one of this provider, or is stored no more.
+        :raises StoreError: ``store_busy``, while another request changes the same user's connections (MongoDB).
+        """
+        store, owner = self._state.datastore, connection.user_id
+        with store.lock_user(owner):
+            mine = list(store.find_connections(user_id=owner, provider_id=self.id))
+            first = [it for it in mine if it.provider_user_id == connection.provider_user_id]
+            if connection.provider_id != self.id or not first:
+                raise ValueError(f"this is no connection of its user to {self.id!r}")
+            renumber(store, [*first, *(it for it in mine if it not in first)])
+            store.commit()
 
     def get_api(self, *args: t.Any, user: t.Any = None, connection: t.Any = None, **options: t.Any) -> t.Any | None:
         """The provider's API client with the user's token, or ``None`` without a connection.

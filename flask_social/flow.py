@@ -8,7 +8,7 @@ import typing as t
 
 from .errors import AttemptRefused, ProviderError
 from .providers.base import Context, Grant, Provider
-from .values import Attempt, ConnectionKey, EmailTrust, Flow, Intent, LinkByEmail, Request, Response, Signup
+from .values import Attempt, ConnectionKey, EmailTrust, Flow, Intent, LinkByEmail, Merge, Request, Response, Signup
 
 T = t.TypeVar("T")
 
@@ -132,6 +132,13 @@ class Refresh(Outcome):
 
 
 @dc.dataclass(frozen=True, slots=True)
+class OfferMerge(Outcome):
+    """The identity is another local account's, which the user has thereby proven as well: ask whether to merge."""
+
+    owner: str
+
+
+@dc.dataclass(frozen=True, slots=True)
 class Verified(Outcome):
     """The user has proven to be present."""
 
@@ -152,6 +159,8 @@ class Facts:
     :param owner: whose the key is.
     :param expected_key: fingerprint of the account that a ``reconnect`` is for.
     :param email_owner: whose the profile's address is here; ``email_owner_confirmed``: whether they proved it here.
+    :param has_another: whether whoever would get the identity has another one of this provider; need not be known
+        where the policy allows several.
     """
 
     intent: Intent
@@ -164,14 +173,20 @@ class Facts:
     email_owner_confirmed: bool = False
     email_verified: bool | None = None
     email_trust: EmailTrust = "never"
+    has_another: bool = False
 
 
 @dc.dataclass(frozen=True, slots=True)
 class Policy:
-    """What the application allows (``SOCIAL_SIGNUP``, ``SOCIAL_LINK_BY_EMAIL``)."""
+    """What the application allows.
+
+    ``SOCIAL_SIGNUP``, ``SOCIAL_LINK_BY_EMAIL``, ``SOCIAL_MERGE`` and ``SOCIAL_SEVERAL_PER_PROVIDER``.
+    """
 
     signup: Signup = "never"
     link_by_email: LinkByEmail = "never"
+    merge: Merge = "never"
+    several: bool = True
 
 
 def decide(facts: Facts, policy: Policy) -> Outcome:
@@ -185,8 +200,11 @@ def decide(facts: Facts, policy: Policy) -> Outcome:
     if facts.intent == "reconnect" and facts.key.fingerprint != facts.expected_key:
         return Refuse("reconnect_mismatch")
     if facts.owner is None:
-        return Connect()
-    return Refresh() if facts.owner == facts.current_user else Refuse("connected_elsewhere")
+        return Connect() if policy.several or not facts.has_another else Refuse("one_per_provider")
+    if facts.owner == facts.current_user:
+        return Refresh()
+    asks = facts.intent == "connect" and policy.merge == "ask"
+    return OfferMerge(facts.owner) if asks else Refuse("connected_elsewhere")
 
 
 def _decide_login(facts: Facts, policy: Policy) -> Outcome:
@@ -196,6 +214,7 @@ def _decide_login(facts: Facts, policy: Policy) -> Outcome:
         return LogIn(facts.owner)
     if facts.email_owner is not None:
         proven = facts.email_verified is True and facts.email_trust in ("authoritative", "verified")
+        proven = proven and (policy.several or not facts.has_another)  # told to nobody but the owner
         if policy.link_by_email == "verified" and proven and facts.email_owner_confirmed:
             return LinkAndLogIn(facts.email_owner)
         return ProveFirst(facts.email_owner) if policy.link_by_email != "never" else Refuse("email_in_use")

@@ -22,6 +22,15 @@ DEFAULTS: dict[str, Message] = {
         "This %(provider)s account is connected to another account here. Log in with it, or disconnect it there first.",
         "error",
     ),
+    "merged": ("The other account's connections are yours now. From now on, log in here with them.", "success"),
+    "merge_conflict": (
+        "Both accounts have a connection to the same provider. Disconnect it in one of them first.",
+        "error",
+    ),
+    "one_per_provider": (
+        "You are connected with another %(provider)s account already. Disconnect that one first.",
+        "error",
+    ),
     "already_logged_in": ("You are logged in already. Log out first to use another account.", "error"),
     "session_changed": ("You logged in or out meanwhile, so nothing was done. Please try again.", "error"),
     "reconnect_mismatch": (
@@ -84,6 +93,7 @@ DEFAULTS: dict[str, Message] = {
     "second_factor": ("One more step: your second factor.", "info"),
     "signup": ("You are new here. Check what %(provider)s told us, and your account is ready.", "info"),
     "link": ("There is an account with your address here. Log in to it once, to connect %(provider)s.", "info"),
+    "merge": ("This %(provider)s account belongs to another account here. Do you want to merge the two?", "info"),
 }
 
 #: Every code that has a message.
@@ -92,7 +102,7 @@ CODES = frozenset(DEFAULTS)
 #: Codes after which ``SOCIAL_<CODE>_VIEW`` may say where to go; the others end in the error page.
 VIEW_CODES = CODES - {
     *("csrf_required", "origin_mismatch", "cannot_verify", "connection_unknown", "store_busy"),
-    *("provider_unknown", "nothing_waits", "link_mismatch", "proof_invalid", "user_refused"),
+    *("provider_unknown", "nothing_waits", "link_mismatch", "proof_invalid", "user_refused", "merge_conflict"),
 }
 
 

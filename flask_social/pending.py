@@ -20,7 +20,7 @@ from .values import Profile, Token
 from .vault import Vault
 
 #: For how many seconds an identity waits: for a sign-up form, and for the proof of a local account.
-LIFETIME = {"signup": 900, "link": 300}
+LIFETIME = {"signup": 900, "link": 300, "merge": 300}
 
 #: Longest sealed text, in characters. A browser takes cookies of 4,096 bytes, and other things are in this one.
 MAX_SEALED = 2000
@@ -36,7 +36,8 @@ class Pending:
     """An identity that waits.
 
     :param purpose: what it waits for.
-    :param owner: the user who has to prove the local account (``link``), as text.
+    :param owner: the user who has to prove the local account (``link``), or who keeps theirs (``merge``), as text.
+    :param other: the user whose connections would move (``merge``), as text.
     :param fields: fields of the user that the application's mapping made of the profile.
     :param typed: what the person wrote into the form, while they prove the address.
     :param nonce: what ties the proof to this identity: it travels in the ``next`` of the login that proves.
@@ -45,11 +46,12 @@ class Pending:
     :param whole: whether the tokens are still there; those that fit into no cookie are dropped.
     """
 
-    purpose: t.Literal["signup", "link"]
+    purpose: t.Literal["signup", "link", "merge"]
     provider_id: str
     grant: Grant
     created_at: int
     owner: str | None = None
+    other: str | None = None
     nonce: str = dc.field(default="", repr=False)
     next_url: str | None = None
     fields: cabc.Mapping[str, t.Any] = dc.field(default_factory=dict)

@@ -15,6 +15,7 @@ from wtforms.validators import Optional
 
 from .errors import ConfigurationError
 from .state import current_config, current_sender, current_state, extension
+from .translation import translate
 
 #: Fields of a user that decide about access, or name the user: no mapping and no form of ours sets them.
 PROTECTED = frozenset(
@@ -159,9 +160,8 @@ def welcome(user: t.Any, form_data: cabc.Mapping[str, t.Any]) -> None:
 
 def send_address_proof(address: str, provider_name: str, link: str) -> None:
     """Sends the link that proves an address before there is a user."""
-    send_mail(
-        "Please prove your e-mail address", address, "social/email/prove_address", link=link, provider=provider_name
-    )
+    subject = translate("Please prove your e-mail address")
+    send_mail(subject, address, "social/email/prove_address", link=link, provider=provider_name)
 
 
 def mail_is_set_up() -> bool:
@@ -172,7 +172,7 @@ def mail_is_set_up() -> bool:
 
 def send_connection_notice(user: t.Any, provider_name: str, *, connected: bool) -> None:
     """Tells a user that an account can log in from now on, or cannot any more."""
-    subject = "An account was connected" if connected else "An account was disconnected"
+    subject = translate("An account was connected") if connected else translate("An account was disconnected")
     template = "social/email/connection_changed"
     send_mail(subject, user.email, template, user=user, provider=provider_name, connected=connected)
 

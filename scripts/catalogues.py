@@ -10,12 +10,14 @@ A new language: make its folder ``flask_social/translations/<language>``, and ru
 from __future__ import annotations
 
 import collections.abc as cabc
+import functools
 import io
 import pathlib
 import re
 import runpy
 import sys
 
+from babel import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_file
 from babel.messages.mofile import read_mo, write_mo
@@ -31,11 +33,13 @@ _PLACE = re.compile(r"%\((\w+)\)s")
 
 #: Lines of a header that would change without a change of any text.
 _RESTLESS = re.compile(
-    r'^"(?:Report-Msgid-Bugs-To|POT-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team|Generated-By): .*\n',
+    r'^"(?:Project-Id-Version|Report-Msgid-Bugs-To|POT-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team'
+    r"|Generated-By): .*\n",
     re.MULTILINE,
 )
 
 
+@functools.cache
 def texts() -> dict[str, list[str]]:
     """Every text that a person can be shown, and the files or codes that it comes from, in a stable order."""
     found: dict[str, list[str]] = {}
@@ -93,8 +97,9 @@ def compiled(po: pathlib.Path) -> dict[str, str]:
 def update(language: str, po: pathlib.Path) -> bool:
     """Write the files of one language, where they differ from what is there; whether any did."""
     old = entries(read(po, language))
-    new = Catalog(language, project="Flask-Social", fuzzy=False)
-    new.header_comment = "# Flask-Social in one more language. Written by scripts/catalogues.py; translations are kept."
+    new = Catalog(language, fuzzy=False)
+    name = Locale.parse(language).english_name
+    new.header_comment = f"# The texts of Flask-Social in {name}. scripts/catalogues.py brings new ones in."
     for text, places in texts().items():
         new.add(text, old.get(text, ""), locations=[(place, 0) for place in places])
     with io.BytesIO() as file:

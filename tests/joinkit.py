@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from urllib.parse import parse_qs, urlsplit
 
 import sqlalchemy as sa
 from flask_security import RegisterFormV2
@@ -11,7 +12,7 @@ from flask_security.signals import user_registered
 
 from flask_social.testing import Person
 
-from .appkit import JSON, SAME_ORIGIN, Kit, make_kit
+from .appkit import JSON, PASSWORD, SAME_ORIGIN, Kit, make_kit
 
 #: Three providers, and what an address of theirs is worth: verified, claimed, claimed.
 PROVIDERS = ("google", "facebook", "oauth2")
@@ -90,3 +91,50 @@ def connected(kit: Kit) -> list[tuple[int, str]]:
     """Which user has an account at which provider, in order."""
     with kit.app.app_context():
         return [(row.user_id, row.provider_id) for row in kit.rows()]
+
+
+# Linking --------------------------------------------------------------------------------------------------------
+
+ADA = "ada@example.com"
+BOB = "bob@example.org"
+
+
+def waiting_kit(
+    standin: t.Any, social_login: t.Any, *, user: dict[str, t.Any] | None = None, **options: t.Any
+) -> tuple[Kit, t.Any]:
+    """An application and a browser where Google's ada waits to be linked to the user who has her address."""
+    kit = join_kit(standin, **options)
+    kit.add_user(ADA, **(user or {}))
+    kit.add_user(BOB)
+    client = kit.app.test_client()
+    assert social_login(client, "google", "ada", next="/inbox").location == "/link"
+    kit.events.clear()
+    return kit, client
+
+
+def login_link(client: t.Any) -> str:
+    """Where the page sends a person who has to prove the account."""
+    found = re.search(r'href="(/login\?next=[^"]+)"', client.get("/link").text)
+    assert found is not None
+    return found.group(1).replace("&amp;", "&")
+
+
+def page_behind(login: str) -> str:
+    """The page that the login of a link leads to."""
+    return parse_qs(urlsplit(login).query)["next"][0]
+
+
+def log_in(client: t.Any, path: str, email: str = ADA) -> t.Any:
+    form = {"email": email, "password": PASSWORD, "csrf_token": client.get("/token").text}
+    return client.post(path, data=form)
+
+
+def waits(client: t.Any) -> bool:
+    with client.session_transaction() as session:
+        return "social_pending" in session
+
+
+def nothing_linked(kit: Kit, client: t.Any, page: str) -> bool:
+    """The identity is gone: neither the page nor a POST does anything."""
+    answers = [client.get(page), send(client, page), send(client, "/link"), client.get("/link")]
+    return connected(kit) == [] and not waits(client) and {answer.status_code for answer in answers} == {400}

@@ -48,12 +48,6 @@ def test_an_unknown_provider_is_not_found(kit: Kit, path: str) -> None:
         assert client.post(f"/{path}/{provider}", headers=SAME_ORIGIN).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/signup/google", "/link", "/token/google"])
-@pytest.mark.parametrize("method", ["get", "post"])
-def test_routes_of_later_versions_are_not_found(kit: Kit, path: str, method: str) -> None:
-    assert getattr(kit.app.test_client(), method)(path, headers=SAME_ORIGIN).status_code == 404
-
-
 @pytest.mark.parametrize("path", ["login/google", "connect/google", "reconnect/google", "verify/google"])
 @pytest.mark.parametrize("method", ["get", "head", "options"])
 def test_other_methods_begin_nothing(kit: Kit, path: str, method: str) -> None:

@@ -16,22 +16,25 @@ OTHER = ConnectionKey("google", "2")
 
 LOGIN = [
     flow.Facts("login", KEY, current_user=current, owner=owner, email_owner=email, email_owner_confirmed=confirmed,
-               email_verified=verified, email_trust=trust)
-    for current, owner, email, confirmed, verified, trust in itertools.product(
+               email_verified=verified, email_trust=trust, has_another=another)
+    for current, owner, email, confirmed, verified, trust, another in itertools.product(
         (None, "me", "other"), (None, "me"), (None, "mail"), (False, True), (None, False, True),
-        ("authoritative", "verified", "claimed", "never"),
+        ("authoritative", "verified", "claimed", "never"), (False, True),
     )
 ]  # fmt: skip
 USER = [
-    flow.Facts(intent, KEY, current_user=current, attempt_user=began, owner=owner, expected_key=expected)
-    for intent, current, began, owner, expected in itertools.product(
+    flow.Facts(intent, KEY, current_user=current, attempt_user=began, owner=owner, expected_key=expected,
+               has_another=another)
+    for intent, current, began, owner, expected, another in itertools.product(
         ("connect", "reconnect", "verify"), (None, "me", "other"), (None, "me"), (None, "me", "other"),
-        (None, KEY.fingerprint, OTHER.fingerprint),
+        (None, KEY.fingerprint, OTHER.fingerprint), (False, True),
     )
 ]  # fmt: skip
 POLICIES = [
-    flow.Policy(signup, link)
-    for signup, link in itertools.product(("never", "ask", "auto"), ("never", "prove", "verified"))
+    flow.Policy(signup, link, merge, several)
+    for signup, link, merge, several in itertools.product(
+        ("never", "ask", "auto"), ("never", "prove", "verified"), ("never", "ask"), (True, False)
+    )
 ]
 
 
@@ -46,6 +49,7 @@ def expected_login(facts: flow.Facts, policy: flow.Policy) -> flow.Outcome:
             facts.email_owner is not None
             and facts.email_owner_confirmed
             and policy.link_by_email == "verified"
+            and (policy.several or not facts.has_another)
             and proven,
             flow.LinkAndLogIn(facts.email_owner or ""),
         ),
@@ -60,7 +64,7 @@ def expected_login(facts: flow.Facts, policy: flow.Policy) -> flow.Outcome:
     return next((outcome for fits, outcome in rows if fits), flow.Refuse("not_connected"))
 
 
-def expected_user(facts: flow.Facts) -> flow.Outcome:
+def expected_user(facts: flow.Facts, policy: flow.Policy) -> flow.Outcome:
     """The same for a visit that a user began."""
     mine = facts.owner is not None and facts.owner == facts.current_user
     rows: list[tuple[bool, flow.Outcome]] = [
@@ -71,8 +75,10 @@ def expected_user(facts: flow.Facts) -> flow.Outcome:
             facts.intent == "reconnect" and facts.expected_key != facts.key.fingerprint,
             flow.Refuse("reconnect_mismatch"),
         ),
+        (facts.owner is None and facts.has_another and not policy.several, flow.Refuse("one_per_provider")),
         (facts.owner is None, flow.Connect()),
         (mine, flow.Refresh()),
+        (facts.intent == "connect" and policy.merge == "ask", flow.OfferMerge(facts.owner or "")),
     ]
     return next((outcome for fits, outcome in rows if fits), flow.Refuse("connected_elsewhere"))
 
@@ -84,14 +90,14 @@ def test_decide_login_over_everything() -> None:
 
 def test_decide_for_a_user_over_everything() -> None:
     for facts, policy in itertools.product(USER, POLICIES):
-        assert flow.decide(facts, policy) == expected_user(facts), (facts, policy)
+        assert flow.decide(facts, policy) == expected_user(facts, policy), (facts, policy)
 
 
 def test_invariants() -> None:
     """Whatever the policy: login never links to anybody but the proven, connect never logs in."""
     for facts, policy in itertools.product(LOGIN, POLICIES):
         outcome = flow.decide(facts, policy)
-        assert not isinstance(outcome, (flow.Connect, flow.Refresh, flow.Verified))
+        assert not isinstance(outcome, (flow.Connect, flow.Refresh, flow.Verified, flow.OfferMerge))
         if isinstance(outcome, flow.LogIn):
             assert outcome.owner == facts.owner
             assert facts.current_user is None

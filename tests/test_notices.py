@@ -121,6 +121,17 @@ def test_switched_off(social_provider: t.Any, social_login: t.Any) -> None:
     assert told(kit) == []
 
 
+def test_where_mail_is_not_set_up_nothing_is_tried(
+    social_provider: t.Any, social_login: t.Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    kit = made(social_provider)
+    client = signed_in(kit)
+    del kit.app.extensions["mailman"]
+    social_login(client, "google", "ada", intent="connect")
+    assert kit.names() == ["connection_created"]
+    assert caplog.records == []
+
+
 def test_without_an_address_there_is_no_mail(social_provider: t.Any) -> None:
     import sqlalchemy as sa
 

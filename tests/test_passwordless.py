@@ -99,9 +99,14 @@ def test_unified_sign_in_takes_no_password_either(guess: str) -> None:
 
 
 @pytest.mark.parametrize("sent", ["nothing", "ada@example.org:", "ada@example.org", ":", ":x"])
-def test_half_a_basic_header_is_no_login(sent: str) -> None:
+@pytest.mark.parametrize("password", [None, "", PASSWORD])
+def test_half_a_basic_header_is_no_login(sent: str, password: str | None) -> None:
     header = f"Basic {base64.b64encode(sent.encode()).decode()}" if sent != "nothing" else "Basic"
-    answer = make_app().test_client().get("/basic", headers={"Authorization": header, "Accept": "application/json"})
+    answer = (
+        make_app(password=password)
+        .test_client()
+        .get("/basic", headers={"Authorization": header, "Accept": "application/json"})
+    )
     assert answer.status_code == 401
 
 

@@ -82,12 +82,13 @@ def test_values(key: str, value: object, field: str, expected: object) -> None:
         ("SOCIAL_MSG_CONNECTED", "%(provider)d"),
         ("SOCIAL_MSG_CONNECTED", "%(provider)s is 100 %"),
         ("SOCIAL_CSRF_REQUIRED_VIEW", "/x"),
-        ("SOCIAL_SIGNUP", "ask"),
-        ("SOCIAL_SIGNUP", "auto"),
-        ("SOCIAL_LINK_BY_EMAIL", "prove"),
-        ("SOCIAL_LINK_BY_EMAIL", "verified"),
         ("SOCIAL_ATTEMPT_CACHE", object()),
         ("SOCIAL_REVOKE_ON_DISCONNECT", True),
+        *(("SOCIAL_SIGNUP", value) for value in ("always", True, None)),
+        *(("SOCIAL_LINK_BY_EMAIL", value) for value in ("ask", False, None)),
+        ("SOCIAL_SIGNUP_MAPPER", "name"),
+        *(("SOCIAL_SIGNUP_FIELDS", value) for value in ("username", [5], [""])),
+        *(("SOCIAL_SIGNUP_DOMAINS", value) for value in ("example.org", ["a@example.org"], ["*.example.org"], ["org"])),
         ("SOCIAL_FLASH_MESSAGE", True),
         ("SOCIAL_MSG_NOTHING", "x"),
         ("SOCIAL_NOTHING_VIEW", "/x"),
@@ -112,7 +113,7 @@ def test_one_setting_under_two_names() -> None:
 
 
 def test_what_a_later_version_brings_may_be_named_at_its_present_value() -> None:
-    assert Settings.read({"SOCIAL_SIGNUP": "never", "SOCIAL_LINK_BY_EMAIL": "never"}) == Settings()
+    assert Settings.read({"SOCIAL_REVOKE_ON_DISCONNECT": False, "SOCIAL_REFRESH_LEEWAY": None}) == Settings()
 
 
 def test_messages() -> None:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import pathlib
-import threading
 import typing as t
 
 import pytest
 from flask_security import verify_password
-from flask_security.signals import user_registered
 
 from flask_social import security, users
-from flask_social.signals import connection_created, login_completed, user_signed_up
 from flask_social.testing import Person
 
-from .joinkit import CONFIRM, TWO_FACTOR, connected, join_kit, link_in, no_address, no_null, values
+from .joinkit import CONFIRM, connected, join_kit, link_in, no_address, no_null, values
 
 # What comes of a new face ---------------------------------------------------------------------------------------
 
@@ -202,88 +197,3 @@ def test_a_password_that_is_set_later_counts(social_provider: t.Any, social_logi
     client.post(link_in(kit.mails[-1]), data={**word, "csrf_token": client.get("/token").text})
     with kit.app.app_context():
         assert security.other_ways_in(kit.users()[0]) == ["password"]
-
-
-# Together or not at all -----------------------------------------------------------------------------------------
-
-
-def test_signals_speak_of_what_is_committed(
-    social_provider: t.Any, social_login: t.Any, tmp_path: pathlib.Path
-) -> None:
-    uri = f"sqlite:///{tmp_path / 'test.db'}"
-    kit = join_kit(social_provider, SOCIAL_SIGNUP="auto", SQLALCHEMY_DATABASE_URI=uri)
-    other = join_kit(social_provider, SQLALCHEMY_DATABASE_URI=uri)
-    seen: list[tuple[str, int, int]] = []
-    for signal in (connection_created, user_signed_up, user_registered, login_completed):
-
-        def look(sender: t.Any, _name: str = signal.name, **told: t.Any) -> None:
-            seen.append((_name, len(values(other, "id")), len(connected(other))))
-
-        signal.connect(look, sender=kit.app, weak=False)
-    social_login(kit.app.test_client(), "google", "ada")
-    names = ["connection-created", "user-signed-up", "user-registered", "login-success"]
-    assert seen == [(name, 1, 1) for name in names]
-
-
-def test_what_the_signals_carry(social_provider: t.Any, social_login: t.Any) -> None:
-    kit = join_kit(social_provider, SOCIAL_SIGNUP="auto")
-    social_login(kit.app.test_client(), "google", "ada")
-    told = dict(kit.events)
-    assert set(told["user_signed_up"]) == set(told["connection_created"]) == {"user", "connection"}
-    assert set(told["user_registered"]) >= {"user", "confirm_token", "confirmation_token", "form_data"}
-    assert "password" not in told["user_registered"]["form_data"]
-
-
-def test_a_receiver_that_raises_leaves_a_whole_account(social_provider: t.Any, social_login: t.Any) -> None:
-    kit = join_kit(social_provider, SOCIAL_SIGNUP="auto")
-
-    def fail(sender: t.Any, **values: t.Any) -> None:
-        raise RuntimeError("of the application")
-
-    user_signed_up.connect(fail, sender=kit.app, weak=False)
-    client = kit.app.test_client()
-    with pytest.raises(RuntimeError, match="of the application"):
-        social_login(client, "google", "ada")
-    assert connected(kit) == [(1, "google")]
-    user_signed_up.disconnect(fail, sender=kit.app)
-    assert social_login(kit.app.test_client(), "google", "ada").location == "/"
-
-
-def test_many_callbacks_of_one_new_face_make_one_account(
-    social_provider: t.Any, social_begin: t.Any, tmp_path: pathlib.Path
-) -> None:
-    uri = f"sqlite:///{tmp_path / 'test.db'}?timeout=20"
-    kit = join_kit(social_provider, columns=no_address(), SOCIAL_SIGNUP="auto", SQLALCHEMY_DATABASE_URI=uri)
-    for person in ("ada", "alan"):
-        clients = [kit.app.test_client() for _ in range(6)]
-        addresses = [social_begin(client, "google", person) for client in clients]
-        together = threading.Barrier(len(clients))
-
-        def walk(client: t.Any, url: str, together: threading.Barrier = together) -> str:
-            together.wait(20)
-            return str(client.get(url).location)
-
-        with concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
-            assert list(pool.map(walk, clients, addresses)) == ["/"] * len(clients)
-        with kit.app.app_context():
-            assert {row.user_id for row in kit.rows()} == {user.id for user in kit.users()}
-    assert values(kit, "email") == [("ada@example.com",), (None,)]
-    assert connected(kit) == [(1, "google"), (2, "google")]
-
-
-def test_a_second_factor_that_everybody_has_to_set_up(social_provider: t.Any, social_login: t.Any) -> None:
-    config = {**TWO_FACTOR, "SECURITY_TWO_FACTOR_REQUIRED": True}
-    kit = join_kit(social_provider, SOCIAL_SIGNUP="auto", **config)
-    client = kit.app.test_client()
-    assert social_login(client, "google", "ada").location.startswith("/tf-setup")
-    assert kit.who(client) is None
-    assert kit.names() == ["connection_created", "user_signed_up", "user_registered"]
-    assert connected(kit) == [(1, "google")]
-
-
-@pytest.mark.parametrize("subscribed", [True, False])
-def test_the_welcome_mail_is_flask_securitys(social_provider: t.Any, social_login: t.Any, subscribed: bool) -> None:
-    kit = join_kit(social_provider, SOCIAL_SIGNUP="auto", SECURITY_SEND_REGISTER_EMAIL=subscribed)
-    social_login(kit.app.test_client(), "google", "ada")
-    assert [mail.to for mail in kit.mails] == ([["ada@example.com"]] if subscribed else [])
-    assert not any("/confirm/" in mail.body for mail in kit.mails)

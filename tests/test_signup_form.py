@@ -183,7 +183,7 @@ def test_usernames(go: Go, name: str, status: int) -> None:
 
 
 def test_applications_that_share_a_form_class(social_provider: t.Any, social_login: t.Any) -> None:
-    """Flask-Security's default class is one for all applications of a process; an application adds its username to it."""
+    """Flask-Security has one class for all applications of a process, and one of them may add its username."""
     forms = {"register_form": type("Form", (RegisterFormV2,), {})}
     for config, shown in (({}, False), ({"SECURITY_USERNAME_ENABLE": True}, True)):
         kit = join_kit(social_provider, SOCIAL_SIGNUP="ask", forms=forms, **config)

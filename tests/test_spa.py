@@ -349,6 +349,17 @@ def test_nonsense_in_the_body_begins_as_nothing(make: t.Any, body: t.Any) -> Non
     assert (answer.status_code, list(answer.get_json()["response"])) == (200, ["authorization_url"])
 
 
+@pytest.mark.parametrize("path", ["/login/google", "/signup/google", "/connect/google", "/reconnect/google"])
+def test_a_body_that_is_nested_too_deep(make: t.Any, social_login: t.Any, path: str) -> None:
+    kit = make(SOCIAL_SIGNUP="ask")
+    client = kit.app.test_client() if path in ("/login/google", "/signup/google") else connected(kit, social_login)
+    if path == "/signup/google":
+        social_login(client, "google", "grace")
+    body = '{"next": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    answer = client.post(path, data=body, content_type="application/json", headers=JSON)
+    assert answer.status_code in (200, 400), answer.get_data(as_text=True)
+
+
 @pytest.mark.parametrize(
     ("subject", "status"),
     [(None, 200), ("", 200), ("own", 200), ("other", 404), (["own"], 404), ({}, 404), (True, 404), (7, 404)],

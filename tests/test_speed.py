@@ -42,7 +42,8 @@ OPTIONAL = {
 
 #: Parts of ours that wait for their first use as well; the second names what is there in any case.
 LATER = ("flask_social.clients.", "flask_social.demo", "flask_social.providers.", "flask_social.testing")
-AT_ONCE = {f"flask_social.providers.{name}" for name in ("base", "options", "root")} | {"flask_social.clients.base"}
+FAMILIES = ("base", "oauth", "openid", "options", "root")
+AT_ONCE = {f"flask_social.providers.{name}" for name in FAMILIES} | {"flask_social.clients.base"}
 
 Login = cabc.Callable[[], None]
 
@@ -146,5 +147,6 @@ def test_import_loads_only_what_every_application_needs() -> None:
     assert not {name for name in after if name.startswith(LATER)} - AT_ONCE
     assert not {name for name in after if name.startswith("flask_social.datastores.")} - {
         "flask_social.datastores.base",
+        "flask_social.datastores.columns",
         "flask_social.datastores.memory",
     }

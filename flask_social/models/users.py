@@ -13,7 +13,7 @@ class SocialUserMixin:
     """
 
     def verify_and_update_password(self, password: t.Any) -> bool:
-        """Whether this is the user's password; ``False`` for a user who has none, and where none was sent."""
-        if not getattr(self, "password", None) or not password:
+        """Whether this is the user's password; ``False`` for a user who has none."""
+        if not getattr(self, "password", None):
             return False
         return bool(super().verify_and_update_password(password))  # type: ignore[misc]  # Flask-Security's, behind us

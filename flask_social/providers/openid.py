@@ -28,6 +28,8 @@ class OIDCProvider(OAuth2Provider):
     nonce: bool = True
     id_token_algs: tuple[str, ...] = jws.PUBLIC_ALGORITHMS
     issuer_aliases: tuple[str, ...] = ()
+    #: Claims that every ID token must hold, with these values, such as ``{"hd": "example.org"}`` at Google.
+    required_claims: cabc.Mapping[str, t.Any] = {}
     #: The ``prompt`` that makes the person authenticate again; ``None`` where the provider has none.
     verify_prompt: str | None = "login"
     #: Whether UserInfo is asked: ``auto`` when the ID token lacks ``email`` or ``name``, ``always``, ``never``.
@@ -132,7 +134,7 @@ def _verified(
         algorithms=provider.id_token_algs,
         secret=provider.consumer_secret,
     )
-    return oidc.read_id_token(
+    identity = oidc.read_id_token(
         signed,
         issuer=provider.issuer or "",
         issuer_aliases=provider.issuer_aliases,
@@ -142,6 +144,12 @@ def _verified(
         now=context.now,
         authenticated_after=since,
     )
+    for name, wanted in provider.required_claims.items():
+        found = identity.claims.get(name)
+        # A JSON true equals the number 1 in Python.
+        if type(found) is not type(wanted) or found != wanted:
+            raise AttemptRefused(f"The ID token does not hold the claim {name} that is required.", code="not_admitted")
+    return identity
 
 
 def _evidence(identity: oidc.Identity) -> frozenset[str]:

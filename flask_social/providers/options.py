@@ -24,7 +24,16 @@ OAUTH2 = COMMON | {
     *("issuer", "token_auth_method", "token_auth_alg", "token_auth_audience", "private_key", "private_key_id"),
     *("token_method", "response_mode", "pkce", "scope_separator", "token_login"),
 }
-OIDC = OAUTH2 | {"jwks_uri", "userinfo", "nonce", "id_token_algs", "issuer_aliases", "verify_prompt", "second_factor"}
+OIDC = OAUTH2 | {
+    "jwks_uri",
+    "userinfo",
+    "nonce",
+    "id_token_algs",
+    "issuer_aliases",
+    "verify_prompt",
+    "required_claims",
+    "second_factor",
+}
 
 #: Short names of client authentication methods.
 _AUTH_ALIASES = {"basic": "client_secret_basic", "post": "client_secret_post"}
@@ -124,6 +133,7 @@ _READERS: dict[str, cabc.Callable[[str, object], t.Any]] = {
     "api_options": _mapping,
     "headers": _mapping,
     "fields": _mapping,
+    "required_claims": _mapping,
     "issuer": _url,
     "authorize_url": _url,
     "access_token_url": _url,

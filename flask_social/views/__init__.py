@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from ..errors import ConfigurationError
 from ..state import SocialState, extension
-from . import accounts, begin, callback, connections, token
+from . import accounts, begin, callback, connections, merging, token
 from .handler import connect_handler
 
 __all__ = ["connect_handler", "create_blueprint", "register"]
@@ -35,6 +35,7 @@ ROUTES: tuple[tuple[str, str, tuple[str, ...], View], ...] = (
     ("/connections", "connections", ("GET",), connections.connections),
     ("/signup/<provider_id>", "signup", ("GET", "POST"), accounts.signup),
     ("/link", "link", ("GET", "POST"), accounts.link),
+    ("/merge", "merge", ("GET", "POST"), merging.merge),
     ("/token/<provider_id>", "token", ("POST",), token.token),
 )
 

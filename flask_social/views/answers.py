@@ -34,7 +34,7 @@ _STATUS = {
 }
 
 #: Ends that need no words: the page that follows says it all.
-_SILENT = frozenset({"logged_in", "second_factor", "signup", "link"})
+_SILENT = frozenset({"logged_in", "second_factor", "signup", "link", "merge"})
 
 
 def provider_or_404(state: SocialState, provider_id: str) -> Provider:

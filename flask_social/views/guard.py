@@ -37,7 +37,10 @@ def token() -> str:
 
 def body() -> cabc.Mapping[str, t.Any]:
     """The fields of this request's body, a form or a JSON object; nothing for anything else."""
-    data = request.get_json(silent=True) if request.is_json and request.content_length else request.form
+    try:
+        data = request.get_json(silent=True) if request.is_json and request.content_length else request.form
+    except RecursionError:  # nested too deep for Python's reader
+        return {}
     return data if isinstance(data, cabc.Mapping) else {}
 
 

@@ -16,7 +16,7 @@ from ..providers.base import Grant, Provider
 from ..signals import connection_created, connection_failed, connection_updated, login_completed, login_failed
 from ..state import SocialState, current_sender, current_state
 from ..values import Attempt, ConnectionKey, OAuthResponse
-from . import answers, joining, notices, targets, waiting
+from . import answers, joining, merging, notices, targets, waiting
 
 
 def settle(state: SocialState, provider: Provider, attempt: Attempt, grant: Grant) -> ResponseReturnValue:
@@ -75,6 +75,7 @@ class Visit:
             email_owner_confirmed=known is not None and self._may_be_linked(known),
             email_verified=profile.email_verified,
             email_trust=profile.email_trust,
+            has_another=self._has_another(self.user or known),
         )
         match flow.decide(facts, self._policy()):
             case flow.Refuse(code):
@@ -87,6 +88,8 @@ class Visit:
                 return joining.prove_first(self, owner)
             case flow.LinkAndLogIn(owner):
                 return joining.link_and_log_in(self, known)
+            case flow.OfferMerge():
+                return merging.offer(self, connection)
             case outcome:
                 return self._act[type(outcome)](self, connection)
 
@@ -184,8 +187,17 @@ class Visit:
     def _policy(self) -> flow.Policy:
         settings, provider = self.state.settings, self.provider
         return flow.Policy(
-            signup=provider.signup or settings.signup, link_by_email=provider.link_by_email or settings.link_by_email
+            signup=provider.signup or settings.signup,
+            link_by_email=provider.link_by_email or settings.link_by_email,
+            merge=settings.merge,
+            several=settings.several_per_provider,
         )
+
+    def _has_another(self, user: t.Any | None) -> bool:
+        """Whether this user has an account of the provider; not asked where several are allowed."""
+        if user is None or self.state.settings.several_per_provider:
+            return False
+        return bool(self.state.datastore.find_connections(user_id=user.id, provider_id=self.provider.id))
 
     def _may_be_linked(self, user: t.Any) -> bool:
         """Whether an address alone may link to this user: confirmed here, and no second factor stands before it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc as cabc
 import pathlib
 import typing as t
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -33,19 +34,23 @@ OPENER = """<!doctype html><title>Opener</title><script src="/notes.js"></script
 <input type="hidden" name="display" value="popup"><button>Go</button></form>"""
 
 
-def serve(page: Page, url: str, intent: str = "login", provider: str = "google", script: str = SCRIPT) -> None:
+def serve(
+    page: Page, url: str, intent: str = "login", provider: str = "google", script: str = SCRIPT, **headers: str
+) -> None:
     """Adds the opener's page to the application, under its own policy, for every window of this browser."""
-    policy = {"Content-Security-Policy": "default-src 'self'; form-action *"}
-    html = OPENER.format(intent=intent, provider=provider)
-    for path, body, kind in (
-        ("/opener", html, "text/html"),
-        ("/notes.js", NOTES, "text/javascript"),
-        ("/opener.js", script, "text/javascript"),
-    ):
-        page.context.route(
-            f"{url}{path}",
-            lambda route, body=body, kind=kind: route.fulfill(body=body, content_type=kind, headers=policy),
-        )
+    policy = {"Content-Security-Policy": "default-src 'self'; form-action *", **headers}
+    shown = {
+        "/opener": (OPENER.format(intent=intent, provider=provider), "text/html"),
+        "/notes.js": (NOTES, "text/javascript"),
+        "/opener.js": (script, "text/javascript"),
+    }
+
+    def answer(route: t.Any) -> None:
+        body, kind = shown[urlsplit(route.request.url).path]
+        route.fulfill(body=body, content_type=kind, headers=policy)
+
+    for path in shown:
+        page.context.route(url + path, answer)
 
 
 def go(page: Page) -> Page:
@@ -79,8 +84,10 @@ def test_the_opener_goes_on_and_the_popup_closes(new_page: NewPage, demo: Demo, 
     assert page.locator(".social-connection").count() == 1
 
 
-def test_what_the_opener_is_told(page: Page, demo: Demo) -> None:
-    serve(page, demo.url, script=SCRIPT.replace("window.location.assign(event.data.next);", ""))
+@pytest.mark.parametrize("policy", ["unsafe-none", "same-origin-allow-popups"])
+def test_what_the_opener_is_told(page: Page, demo: Demo, policy: str) -> None:
+    script = SCRIPT.replace("window.location.assign(event.data.next);", "")
+    serve(page, demo.url, script=script, **{"Cross-Origin-Opener-Policy": policy})
     page.goto(f"{demo.url}/opener")
     for choice, code, next_url in ("deny", "access_denied", "/login"), ("person-ada", "not_connected", "/join"):
         popup = go(page)
