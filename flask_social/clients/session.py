@@ -137,14 +137,17 @@ class ApiSession(requests.Session):
         return super().prepare_request(request)
 
     def send(self, request: requests.PreparedRequest, **kwargs: t.Any) -> requests.Response:
-        """As always, with a time limit. An error's text shows no token, nor does that of its cause."""
+        """As always, with a time limit. No error's text shows a token, ``raise_for_status()`` included."""
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = self.timeout
         try:
-            return super().send(request, **kwargs)
+            answer = super().send(request, **kwargs)
         except requests.RequestException as error:
             error.args = (redact(str(error)),)
             raise error from None
+        for each in (*answer.history, answer):
+            each.url = redact(each.url or "")
+        return answer
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Where a redirect leads; ``None``, so that it is not followed, when a body would go to another origin."""
