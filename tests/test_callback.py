@@ -215,6 +215,11 @@ def test_a_posted_answer_bounces_to_get(kit: Kit, social_begin: t.Any) -> None:
     assert kit.events[-1][1]["code"] == "not_connected"
 
 
+def test_a_bounce_stays_below_the_mount_point(kit: Kit) -> None:
+    answer = kit.app.test_client().get("/callback/google?code=1", base_url="http://localhost/mounted")
+    assert "url=/mounted/callback/google?code=1&amp;" in answer.get_data(as_text=True)
+
+
 def test_bounced_text_is_escaped(kit: Kit) -> None:
     page = kit.app.test_client().get('/callback/google?state="><script>alert(1)</script>').get_data(as_text=True)
     assert "<script>alert" not in page

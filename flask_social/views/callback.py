@@ -84,4 +84,4 @@ def _bounce() -> ResponseReturnValue:
     params = [*request.args.items(multi=True), *request.form.items(multi=True), (BOUNCED, "1")]
     session.clear()
     session.modified = False
-    return render_template("social/bounce.html", url=f"{request.path}?{urlencode(params)}")
+    return render_template("social/bounce.html", url=f"{request.script_root}{request.path}?{urlencode(params)}")
