@@ -130,7 +130,7 @@ def _options(cls: type[Provider], values: cabc.Mapping[str, t.Any], key: str) ->
                 raise ConfigurationError(f"{key}[{given!r}]", "is given twice under two names.")
             options[name] = value
         else:
-            close = difflib.get_close_matches(given, [*cls.OPTIONS, *_ALIASES, *_META], n=1)
+            close = difflib.get_close_matches(str(given), [*cls.OPTIONS, *_ALIASES, *_META], n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise ConfigurationError(f"{key}[{given!r}]", f"is no key of this provider{hint}")
     _check_params(options.get("authorize_params"), key)
