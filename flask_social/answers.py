@@ -116,7 +116,7 @@ def plain_text(value: object, limit: int = 255) -> str | None:
     """
     if not isinstance(value, str):
         return None
-    shown = _TURNING.sub("", value.encode("utf-8", "ignore").decode("utf-8"))
+    shown = _TURNING.sub("", value[: 4 * limit].encode("utf-8", "ignore").decode("utf-8"))
     return " ".join("".join(char if is_plain_text(char) else " " for char in shown).split())[:limit] or None
 
 

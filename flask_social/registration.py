@@ -150,10 +150,12 @@ def _split_request_params(options: dict[str, t.Any], value: object, key: str) ->
     if not isinstance(value, cabc.Mapping):
         raise ConfigurationError(f"{key}['request_token_params']", "must be a dictionary.")
     params = dict(value)
-    if "scope" in params:
-        options["scopes"] = params.pop("scope")
-    if params:
-        options["authorize_params"] = params
+    found = {"scopes": params.pop("scope")} if "scope" in params else {}
+    found |= {"authorize_params": params} if params else {}
+    for name in found:
+        if name in options:
+            raise ConfigurationError(f"{key}['request_token_params']", f"{name!r} is given twice.")
+    options |= found
 
 
 def _check_params(params: object, key: str) -> None:

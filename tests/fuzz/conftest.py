@@ -19,6 +19,6 @@ COMMON = settings(
 )
 
 settings.register_profile("short", COMMON, max_examples=100, stateful_step_count=25)
-settings.register_profile("long", COMMON, max_examples=100 * LONG, stateful_step_count=60)
+settings.register_profile("long", COMMON, max_examples=100 * LONG, stateful_step_count=40)
 
 settings.load_profile("long" if os.environ.get("FUZZ") == "long" else "short")
