@@ -39,10 +39,10 @@ def read_object(response: Response) -> dict[str, t.Any]:
     :raises ProviderRefused: for any other status but 2xx.
     :raises AnswerInvalid: when it is no JSON object.
     """
-    data = read_fields(response)
+    check_available(response)
     if not response.ok:
-        raise ProviderRefused("The provider refused an API request.", error=error_code(data))
-    return data
+        raise ProviderRefused("The provider refused an API request.", error=error_code(read_fields(response)))
+    return response.json_object()
 
 
 def read_fields(response: Response) -> dict[str, t.Any]:

@@ -24,8 +24,8 @@ FLOORS = {
     2: "providers providers.*",
     3: "flow attempts datastores.base",
     4: "settings registration state messages",
-    5: "transport tokens clients clients.* datastores datastores.memory datastores.sqlalchemy datastores.mongoengine "
-    "datastores.peewee models models.sealed models.sqlalchemy models.mongoengine models.peewee",
+    5: "wire transport tokens clients clients.* datastores datastores.memory datastores.sqlalchemy "
+    "datastores.mongoengine datastores.peewee models models.sealed models.sqlalchemy models.mongoengine models.peewee",
     6: "security",
     7: "views views.* cli utils datastore legacy",
     8: "flask_social core",
@@ -57,7 +57,8 @@ SIDEWAYS = {
     "models": "models.*",
     "models.*": "models.sealed",
     "clients": "clients.*",
-    "clients.*": "clients.base clients.session",
+    "clients.*": "clients.base clients.session wire",
+    "transport": "wire",
     "views": "views.*",
     "views.*": "views.*",
     "utils": "legacy views.*",
@@ -76,7 +77,7 @@ UPSTAIRS = "testing testing.** demo demo.**"
 #: The only files that may import these libraries, besides those upstairs.
 LIBRARIES = {
     "flask_security flask_login flask_principal": "security",
-    "urllib3 httpx aiohttp http.client urllib.request socket": "transport",
+    "urllib3 httpx aiohttp http.client urllib.request socket": "transport wire",
     "ssl": "transport clients.session",
     "requests requests_oauthlib": "clients clients.*",
     "tweepy": "clients.twitter",
@@ -220,8 +221,8 @@ HEAD = '"""Doc."""\nfrom __future__ import annotations\n'
         ("views.begin", "import flask\nflask.current_app.config", "only state may"),
         ("settings", "from flask import session", "below floor 6"),
         ("oidc", "import requests", "below floor 4"),
-        ("tokens", "import urllib3.util", "only transport may"),
-        ("tokens", "from urllib import request", "only transport may"),
+        ("tokens", "import urllib3.util", "only transport wire may"),
+        ("tokens", "from urllib import request", "only transport wire may"),
         ("tokens", "def f():\n    import sqlalchemy.orm", "only datastores.sqlalchemy"),
         ("clients.twitter", "import facebook", "only clients.facebook"),
         ("testing.server", "from ..oauth1 import sign", "shares no code"),

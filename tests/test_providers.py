@@ -123,6 +123,7 @@ def test_good_options(name: str, value: t.Any, kept: t.Any) -> None:
             for value in ("sso.example", "ftp://x", "https://", "https://x/#y", "", None, 5, "https://é/")
         ),
         *(("userinfo_url", value) for value in ("/me", "https://x:99999/", "https://[")),
+        *(("authorize_url", value) for value in ("https://a..b/", "https://a\\.b/", "https://127%2e0.0.1/")),
         *(("scopes", value) for value in (5, [5], [""], {"a": 1}, b"a")),
         *(("authorize_params", value) for value in ("a=b", [("a", "b")], {5: "x"})),
         *(("pkce", value) for value in ("yes", 1, 0)),

@@ -23,6 +23,7 @@ from ..documents import Documents
 from ..providers.base import Context, Provider
 from ..values import Token
 from ..vault import Vault
+from ..wire import API_POOLS
 from .base import ApiContext, install_filters, redact
 
 _FORM = "application/x-www-form-urlencoded"
@@ -45,6 +46,17 @@ class Pool(HTTPAdapter):
         """Starts with no connection: after a fork the old ones belong to the parent."""
         self.proxy_manager = {}
         self.init_poolmanager(64, 16)
+
+    def init_poolmanager(self, *args: t.Any, **options: t.Any) -> None:
+        """Makes the pools of connections that skip interim answers."""
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = API_POOLS
+
+    def proxy_manager_for(self, *args: t.Any, **options: t.Any) -> t.Any:
+        """The same for a proxy's."""
+        manager = super().proxy_manager_for(*args, **options)
+        manager.pool_classes_by_scheme = API_POOLS
+        return manager
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: t.Any, cert: t.Any = None

@@ -49,6 +49,8 @@ def _url(name: str, value: object) -> str:
     try:
         parts = urlsplit(text)
         usable = parts.hostname and parts.port != 0 and not parts.fragment and text.isascii()
+        usable = usable and not set(parts.netloc) & {"\\", "%"}
+        (parts.hostname or "").encode("idna")
     except ValueError:
         usable = False
     if not usable or parts.scheme not in ("http", "https"):

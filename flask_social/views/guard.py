@@ -7,6 +7,7 @@ A request that changes something needs a valid CSRF token, or evidence that it c
 from __future__ import annotations
 
 import collections.abc as cabc
+import typing as t
 
 from flask import request
 from flask_wtf.csrf import generate_csrf, validate_csrf
@@ -32,6 +33,19 @@ def refusal(settings: Settings) -> str | None:
 def token() -> str:
     """The CSRF token for a form of ours (Flask-WTF's, bound to the session)."""
     return str(generate_csrf())
+
+
+def body() -> cabc.Mapping[str, t.Any] | None:
+    """The fields of this request's body, a form or a JSON object; empty without a body, ``None`` for nonsense."""
+    if request.form:
+        return request.form
+    if not request.get_data(cache=True) and request.mimetype != "multipart/form-data":
+        return {}
+    try:
+        data = request.get_json(silent=True) if request.is_json else None
+    except RecursionError:
+        data = None
+    return data if isinstance(data, cabc.Mapping) else None
 
 
 def _tokens() -> cabc.Iterator[str | None]:

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from .. import flow, security
 from ..datastores.base import profile_values, token_values, utcnow
-from ..errors import AmbiguousConnection, StoreError
+from ..errors import StoreError
 from ..providers.base import Grant, Provider
 from ..signals import connection_created, connection_failed, connection_updated, login_completed, login_failed
 from ..state import SocialState, current_sender, current_state
@@ -23,15 +23,18 @@ def settle(state: SocialState, provider: Provider, attempt: Attempt, grant: Gran
     Of two callbacks of one identity at once, the loser finds the row of the winner and decides again; so does one
     whose row was removed meanwhile.
     """
-    try:
-        return Visit(state, provider, attempt, grant).settle()
-    except AmbiguousConnection as error:
-        return Visit(state, provider, attempt, grant).refuse(error.code)
-    except StoreError as error:
-        if error.code not in ("duplicate_connection", "connection_gone"):
-            raise
-        state.datastore.rollback()  # a transaction may see what the other one did only when it begins anew
-        return Visit(state, provider, attempt, grant).settle()
+    again = True
+    while True:
+        try:
+            return Visit(state, provider, attempt, grant).settle()
+        except StoreError as error:
+            # A transaction may see what the other one did only when it begins anew.
+            state.datastore.rollback()
+            if again and error.code in ("duplicate_connection", "connection_gone"):
+                again = False
+                continue
+            answers.logger.error("%s through %s: %s", attempt.intent, provider.id, error)
+            return Visit(state, provider, attempt, grant).refuse(error.code)
 
 
 class Visit:
@@ -53,7 +56,7 @@ class Visit:
         """
         connection = self.state.datastore.find_by_key(self.key)
         known_issuer = getattr(connection, "issuer", None)
-        if known_issuer and self.grant.issuer and known_issuer != self.grant.issuer:
+        if known_issuer and known_issuer != self.grant.issuer:
             return self.refuse("issuer_mismatch")
         profile = self.grant.profile
         facts = flow.Facts(
