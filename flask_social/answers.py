@@ -15,6 +15,9 @@ from .values import Response, is_plain_text
 
 #: One "@" between a local part and a dotted domain; no blanks, quotes or separators of address lists.
 _EMAIL = re.compile(r"""[^\s@<>()\[\],;:"\\]{1,64}@[^\s@<>()\[\],;:"\\.]+(\.[^\s@<>()\[\],;:"\\.]+)+""")
+#: Characters that turn the direction of text, and those that nobody sees: they make one name look like another.
+_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_UNSEEN = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 _SAFE_CODE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
@@ -36,10 +39,10 @@ def read_object(response: Response) -> dict[str, t.Any]:
     :raises ProviderRefused: for any other status but 2xx.
     :raises AnswerInvalid: when it is no JSON object.
     """
-    data = read_fields(response)
+    check_available(response)
     if not response.ok:
-        raise ProviderRefused("The provider refused an API request.", error=error_code(data))
-    return data
+        raise ProviderRefused("The provider refused an API request.", error=error_code(read_fields(response)))
+    return response.json_object()
 
 
 def read_fields(response: Response) -> dict[str, t.Any]:
@@ -107,10 +110,13 @@ def at(data: object, path: str) -> t.Any:
 
 
 def plain_text(value: object, limit: int = 255) -> str | None:
-    """A name to show: one line of at most ``limit`` characters; ``None`` when there is none."""
+    """A name to show: one line of at most ``limit`` characters; ``None`` when there is none.
+
+    Control characters become blanks; those that turn the direction of text are dropped.
+    """
     if not isinstance(value, str):
         return None
-    shown = value.encode("utf-8", "ignore").decode("utf-8")
+    shown = _TURNING.sub("", value[: 4 * limit].encode("utf-8", "ignore").decode("utf-8"))
     return " ".join("".join(char if is_plain_text(char) else " " for char in shown).split())[:limit] or None
 
 
@@ -129,7 +135,7 @@ def email_address(value: object) -> str | None:
     """An e-mail address (RFC 5321 section 4.5.3.1 for the lengths); ``None`` for anything else."""
     if not isinstance(value, str) or len(value) > 254 or not is_plain_text(value):
         return None
-    return value if _EMAIL.fullmatch(value) else None
+    return value if _EMAIL.fullmatch(value) and not _UNSEEN.search(value) else None
 
 
 def flag(value: object) -> bool | None:

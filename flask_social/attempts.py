@@ -89,7 +89,7 @@ def stash(
     """
     rows = [*_alive(_open(vault, sealed), now, lifetime), _row(attempt)][-limit:]
     while text := _seal(vault, rows):
-        if len(text) <= MAX_SEALED:
+        if len(text) <= MAX_SEALED and len(_pack(rows)) <= _MAX_OPENED:
             if cache is not None:
                 _note(cache, attempt.state, lifetime)
             return text
@@ -206,10 +206,14 @@ def _open(vault: Vault, sealed: str | None) -> list[_Row]:
     return t.cast("list[_Row]", json.loads(zlib.decompressobj().decompress(raw, _MAX_OPENED)))
 
 
+def _pack(rows: list[_Row]) -> bytes:
+    return json.dumps(rows, separators=(",", ":")).encode()
+
+
 def _seal(vault: Vault, rows: list[_Row]) -> str | None:
     if not rows:
         return None
-    return vault.seal(_PURPOSE, zlib.compress(json.dumps(rows, separators=(",", ":")).encode(), 9))
+    return vault.seal(_PURPOSE, zlib.compress(_pack(rows), 9))
 
 
 def _hash(handle: str) -> str:

@@ -8,9 +8,12 @@ from urllib.parse import urlsplit
 
 from .answers import read_object
 from .documents import Documents
-from .errors import AnswerInvalid
+from .errors import AnswerInvalid, ProviderTimeout
 from .oauth2 import Endpoint, Server
 from .values import Flow, Request, Response, is_plain_text
+
+#: Longest address of an endpoint, in characters.
+MAX_ADDRESS = 2048
 
 
 def is_loopback(url: str) -> bool:
@@ -64,19 +67,32 @@ def read_discovery(response: Response, issuer: str) -> Server:
 
 
 def discover(documents: Documents, issuer: str, now: dt.datetime) -> Flow[Server]:
-    """An issuer's configuration: the kept one, or a fresh one."""
+    """An issuer's configuration: the kept one, or a fresh one.
+
+    :raises ProviderTimeout: also for a few seconds after it last did not answer in time: each visit that asks would
+        hold a worker for as long.
+    """
     known = documents.servers.get(issuer, now)
-    if known is None:
-        known = documents.servers.put(issuer, read_discovery((yield discovery_request(issuer)), issuer), now)
-    return known
+    if known is not None:
+        return known
+    if documents.silent.get(issuer, now):
+        raise ProviderTimeout("The issuer did not answer in time a moment ago.")
+    try:
+        response = yield discovery_request(issuer)
+    except ProviderTimeout:
+        documents.silent.put(issuer, True, now)
+        raise
+    return documents.servers.put(issuer, read_discovery(response, issuer), now)
 
 
 def _is_endpoint(url: str, local: bool) -> bool:
     try:
         parts = urlsplit(url)
         usable = parts.hostname is not None and parts.port != 0 and parts.username is None and not parts.fragment
+        (parts.hostname or "").encode("idna")  # what makes a redirect of it does the same
     except ValueError:
         return False
+    usable = usable and len(url) <= MAX_ADDRESS and not set(parts.netloc) & {"\\", "%"}
     plain = url.isascii() and is_plain_text(url) and " " not in url
     return usable and plain and parts.scheme in (("https", "http") if local else ("https",))
 

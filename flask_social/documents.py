@@ -15,6 +15,9 @@ from .oauth2 import Server
 DOCUMENT_LIFETIME = 3600
 REFETCH_COOLDOWN = 30
 
+#: For how many seconds an issuer that did not answer in time is not asked again.
+SILENCE = 5
+
 #: How many documents of one kind are kept.
 MAX_DOCUMENTS = 256
 
@@ -24,16 +27,17 @@ T = t.TypeVar("T")
 class Shelf(t.Generic[T]):
     """A bounded cache with times, for many threads. The oldest entry goes first."""
 
-    def __init__(self) -> None:
+    def __init__(self, lifetime: float = DOCUMENT_LIFETIME) -> None:
+        self._lifetime = lifetime
         self._lock = threading.Lock()
         self._entries: collections.OrderedDict[str, tuple[T, float]] = collections.OrderedDict()
         self._asked: collections.OrderedDict[str, float] = collections.OrderedDict()
 
     def get(self, name: str, now: dt.datetime) -> T | None:
-        """What was put under a name less than an hour ago, or ``None``."""
+        """What was put under a name less than a lifetime ago, or ``None``."""
         with self._lock:
             value, since = self._entries.get(name, (None, 0.0))
-            return value if abs(now.timestamp() - since) < DOCUMENT_LIFETIME else None
+            return value if abs(now.timestamp() - since) < self._lifetime else None
 
     def put(self, name: str, value: T, now: dt.datetime) -> T:
         """Keeps a value, and returns it."""
@@ -61,8 +65,10 @@ class Documents:
 
     :ivar servers: by issuer, as it is configured.
     :ivar keys: by the address of the key set.
+    :ivar silent: the issuers that lately did not answer in time.
     """
 
     def __init__(self) -> None:
         self.servers: Shelf[Server] = Shelf()
         self.keys: Shelf[tuple[PublicKey, ...]] = Shelf()
+        self.silent: Shelf[bool] = Shelf(SILENCE)

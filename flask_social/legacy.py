@@ -81,7 +81,7 @@ def adapt(name: str, key: str) -> type[Provider]:
     """
     try:
         module = importlib.import_module(name)
-    except ImportError as error:
+    except (ImportError, TypeError, ValueError) as error:
         raise ConfigurationError(key, f"the module {name!r} cannot be imported: {error}") from error
     for found in vars(module).values():
         if isinstance(found, type) and issubclass(found, Provider) and found.__module__ == module.__name__:

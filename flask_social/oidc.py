@@ -131,6 +131,8 @@ def read_id_token(
     auth_time = int(_time(claims, "auth_time")) if claims.get("auth_time") is not None else None
     if authenticated_after is not None and (auth_time is None or auth_time < authenticated_after - LEEWAY):
         raise IdTokenInvalid("The provider did not ask the person to log in again (auth_time).")
+    if auth_time is not None and auth_time - LEEWAY > seconds:
+        raise IdTokenInvalid("The person authenticated in the future (auth_time); check the clocks.")
     try:
         return Identity(issuer, subject(claims.get("sub")), auth_time, claims)
     except AnswerInvalid as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import datetime as dt
+import re
 import typing as t
 from urllib.parse import urlsplit
 
@@ -27,7 +28,7 @@ def name(key: str, value: object) -> str:
 def prefix(key: str, value: object) -> str | None:
     if value is None:
         return None
-    if not isinstance(value, str) or not value.startswith("/") or value.endswith("/"):
+    if not isinstance(value, str) or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value):
         raise ConfigurationError(key, "must be a path such as /social.")
     return value
 
@@ -78,8 +79,12 @@ def keys(key: str, value: object) -> tuple[str | bytes, ...] | None:
 def base_url(key: str, value: object) -> str | None:
     if value is None:
         return None
-    parts = urlsplit(text(key, value))
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+    try:
+        parts = urlsplit(text(key, value))
+        whole = parts.hostname and parts.port != 0 and not parts.query and not parts.fragment and parts.username is None
+    except ValueError:
+        whole = False
+    if not whole or parts.scheme not in ("http", "https"):
         raise ConfigurationError(key, "must be the public base address, such as https://www.example.org.")
     return str(value).rstrip("/")
 

@@ -129,7 +129,7 @@ def _options(cls: type[Provider], values: cabc.Mapping[str, t.Any], key: str) ->
                 raise ConfigurationError(f"{key}[{given!r}]", "is given twice under two names.")
             options[name] = value
         else:
-            close = difflib.get_close_matches(given, [*cls.OPTIONS, *_ALIASES, *_META], n=1)
+            close = difflib.get_close_matches(str(given), [*cls.OPTIONS, *_ALIASES, *_META], n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise ConfigurationError(f"{key}[{given!r}]", f"is no key of this provider{hint}")
     _check_params(options.get("authorize_params"), key)
@@ -149,10 +149,12 @@ def _split_request_params(options: dict[str, t.Any], value: object, key: str) ->
     if not isinstance(value, cabc.Mapping):
         raise ConfigurationError(f"{key}['request_token_params']", "must be a dictionary.")
     params = dict(value)
-    if "scope" in params:
-        options["scopes"] = params.pop("scope")
-    if params:
-        options["authorize_params"] = params
+    found = {"scopes": params.pop("scope")} if "scope" in params else {}
+    found |= {"authorize_params": params} if params else {}
+    for name in found:
+        if name in options:
+            raise ConfigurationError(f"{key}['request_token_params']", f"{name!r} is given twice.")
+    options |= found
 
 
 def _check_params(params: object, key: str) -> None:

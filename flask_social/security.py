@@ -214,10 +214,15 @@ def has_set_up_second_factor(of: t.Any) -> bool:
 def log_in(of: t.Any) -> None:
     """Logs a user in, with a new session id where the session interface can give one."""
     session.pop(_PENDING, None)
+    _renew_session()
+    login_user(of, authn_via=["social"])
+
+
+def _renew_session() -> None:
+    """Gives a server-side session a new id, so that nobody who knew the old one is logged in by it."""
     regenerate = getattr(current_session_interface(), "regenerate", None)
     if regenerate is not None:
         regenerate(session)
-    login_user(of, authn_via=["social"])
 
 
 def commit() -> None:
@@ -239,6 +244,9 @@ def on_second_factor(app: Flask, finish: cabc.Callable[[t.Any, ConnectionKey, st
 
     def authenticated(sender: Flask, **signal: t.Any) -> None:
         sealed = session.pop(_PENDING, None)
+        if sealed is None:
+            return
+        _renew_session()
         raw = current_state().vault.open(_PENDING, sealed) if isinstance(sealed, str) else None
         if raw is None:
             return

@@ -17,6 +17,8 @@ from .protocolkit import answer
         ("Ada", "Ada"),
         ("  Ada \n Lovelace\0 ", "Ada Lovelace"),
         ("Ad\ud800a", "Ada"),
+        ("Ada\u202eecalevoL\u2066", "AdaecalevoL"),
+        ("नमस्\u200dते", "नमस्\u200dते"),  # a joiner is part of the word
         ("x" * 300, "x" * 255),
         *(("", None), ("\n", None), (None, None), (5, None), (["Ada"], None), ({}, None), (True, None)),
     ],
@@ -46,6 +48,12 @@ def test_web_urls(url: str) -> None:
 )
 def test_no_web_urls(value: object) -> None:
     assert web_url(value) is None
+
+
+@pytest.mark.parametrize("sign", ["\u202e", "\u200b", "\u2066", "\u200d", "\ufeff", "\u00ad"])
+def test_addresses_with_characters_that_nobody_sees(sign: str) -> None:
+    assert email_address(f"ada{sign}@example.com") is None
+    assert email_address(f"ada@exam{sign}ple.com") is None
 
 
 @pytest.mark.parametrize("address", ["ada@example.com", "ada+tag@sub.example.co.uk", "müller@exämple.de", "o'x@e.org"])

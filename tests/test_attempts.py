@@ -116,3 +116,12 @@ def test_the_state_is_not_in_what_the_browser_carries() -> None:
     raw = VAULT.open("attempts", put(attempt("very-special-state")))
     assert raw is not None
     assert b"very-special-state" not in __import__("zlib").decompress(raw)
+
+
+def test_many_attempts_that_compress_well() -> None:
+    """What is sealed can be opened again, however many attempts a setting allows."""
+    sealed: str | None = None
+    for now in range(100):
+        one = attempt(f"state {now}", next_url="/" + "n" * 199, created_at=NOW + now)
+        sealed = stash(VAULT, sealed, one, now=NOW + now, lifetime=LIFE, limit=1000)
+    assert isinstance(get(sealed, "state 99", now=NOW + 100)[1], Attempt)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from .appkit import SAME_ORIGIN, Kit, make_kit
+from .appkit import JSON, PASSWORD, SAME_ORIGIN, Kit, make_kit
 
 
 @pytest.fixture
@@ -213,6 +213,53 @@ def test_a_posted_answer_bounces_to_get(kit: Kit, social_begin: t.Any) -> None:
     assert client.get_cookie("session").value == before
     client.get(change(url, social_bounced="1"))
     assert kit.events[-1][1]["code"] == "not_connected"
+
+
+@pytest.mark.parametrize("refresh", [False, True])
+def test_a_bounce_touches_no_session(social_provider: t.Any, social_begin: t.Any, refresh: bool) -> None:
+    """Also when Flask-Login writes into it afterwards, for a remembered user."""
+    google = {"google": social_provider.settings("google")}
+    kit = make_kit(google, REMEMBER_COOKIE_REFRESH_EACH_REQUEST=refresh)
+    kit.add_user()
+    client = kit.app.test_client()
+    csrf = client.get("/login", headers=JSON).get_json()["response"]["csrf_token"]
+    form = {"email": "ada@example.org", "password": PASSWORD, "remember": True, "csrf_token": csrf}
+    client.post("/login", json=form, headers=JSON)
+    social_begin(client, "google", "ada", intent="connect")
+    before = client.get_cookie("session").value
+    for method in ("get", "post"):
+        if method == "get":
+            client.delete_cookie("session")
+        page = getattr(client, method)("/callback/google?code=c&state=s", headers={"Sec-Fetch-Site": "cross-site"})
+        assert page.status_code == 200
+        assert not [it for it in page.headers.getlist("Set-Cookie") if it.startswith("session=")]
+        client.set_cookie("session", before)
+
+
+def test_another_site_cannot_say_that_it_was_bounced(kit: Kit) -> None:
+    """Its flash would take the place of the session that the browser keeps from it."""
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    page = kit.app.test_client().get("/callback/google?state=s&social_bounced=1", headers=headers)
+    assert (page.status_code, "Set-Cookie" in page.headers) == (200, False)
+
+
+def test_two_session_cookies(kit: Kit, social_begin: t.Any) -> None:
+    """A sibling host sets the first: with it, the victim's account would be connected to the attacker."""
+    kit.add_user("eve@example.org")
+    attacker, victim = kit.app.test_client(), kit.app.test_client(use_cookies=False)
+    kit.log_in(attacker, "eve@example.org")
+    url = social_begin(attacker, "google", "ada", intent="connect")
+    cookies = f"session={attacker.get_cookie('session').value}; other=1; session=of-the-victim"
+    answer = victim.get(url, headers={"Cookie": cookies})
+    assert answer.location == "/login"
+    assert kit.events[-1][1]["code"] == "session_doubled"
+    with kit.app.app_context():
+        assert kit.rows() == []
+
+
+def test_a_bounce_stays_below_the_mount_point(kit: Kit) -> None:
+    answer = kit.app.test_client().get("/callback/google?code=1", base_url="http://localhost/mounted")
+    assert "url=/mounted/callback/google?code=1&amp;" in answer.get_data(as_text=True)
 
 
 def test_bounced_text_is_escaped(kit: Kit) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import threading
 import typing as t
 
@@ -227,6 +228,16 @@ def test_what_is_not_mine_looks_like_what_is_not_there(
         {"data": "{", "content_type": "application/json"},
         {"data": {"provider_user_id": ""}},
         {"data": {"provider_user_id": "\x00"}},
+        {"data": '{"provider_user_id": "1"}', "content_type": "text/plain"},
+        {"data": "provider_user_id=1", "content_type": ""},
+        {"data": "--x\r\nname=provider_user_id\r\n\r\n1", "content_type": "multipart/form-data; boundary=y"},
+        {"data": "[" * 200_000, "content_type": "application/json"},
+        {"query_string": "provider_user_id=1"},
+        {
+            "input_stream": io.BytesIO(b'{"provider_user_id": "1"}'),
+            "content_type": "application/json",
+            "environ_overrides": {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"},
+        },
     ],
 )
 def test_nonsense_does_not_mean_all(kit: Kit, client: t.Any, social_login: t.Any, body: dict[str, t.Any]) -> None:

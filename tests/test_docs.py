@@ -205,6 +205,15 @@ def column(page: str, name: str, number: int = 0) -> list[str]:
     return [literal for row in table(page, name) for literal in literals(row[number])]
 
 
+@pytest.mark.parametrize(
+    "reference", sorted(set(re.findall(r"``(tests/[^`]+)``", (ROOT / "docs/security.rst").read_text())))
+)
+def test_the_tests_that_security_names(reference: str) -> None:
+    path, _, name = reference.partition("::")
+    assert (ROOT / path).exists()
+    assert not name or re.search(rf"^def {name}\(", (ROOT / path).read_text(encoding="utf-8"), re.M)
+
+
 def test_settings() -> None:
     rows = table("configuration", "settings")
     documented = {literals(row[0])[0]: ast.literal_eval(literals(row[1])[0]) for row in rows}

@@ -24,8 +24,9 @@ FLOORS = {
     2: "providers providers.*",
     3: "flow attempts pending datastores.base datastores.columns",
     4: "settings readers registration state messages translation",
-    5: "transport tokens clients clients.* datastores datastores.memory datastores.sqlalchemy datastores.mongoengine "
-    "datastores.peewee models models.sealed models.sqlalchemy models.mongoengine models.peewee models.users",
+    5: "wire transport tokens clients clients.* datastores datastores.memory datastores.sqlalchemy "
+    "datastores.mongoengine datastores.peewee models models.sealed models.sqlalchemy models.mongoengine models.peewee "
+    "models.users",
     6: "security users",
     7: "views views.* cli utils datastore legacy",
     8: "flask_social core",
@@ -60,7 +61,8 @@ SIDEWAYS = {
     "models.*": "models.sealed",
     "clients": "clients.*",
     "security": "users",
-    "clients.*": "clients.base clients.session",
+    "clients.*": "clients.base clients.session wire",
+    "transport": "wire",
     "views": "views.*",
     "views.*": "views.*",
     "utils": "legacy views.*",
@@ -79,7 +81,7 @@ UPSTAIRS = "testing testing.** demo demo.**"
 #: The only files that may import these libraries, besides those upstairs.
 LIBRARIES = {
     "flask_security flask_login flask_principal": "security users",
-    "urllib3 httpx aiohttp http.client urllib.request socket": "transport",
+    "urllib3 httpx aiohttp http.client urllib.request socket": "transport wire",
     "ssl": "transport clients.session",
     "requests requests_oauthlib": "clients clients.*",
     "tweepy": "clients.twitter",
@@ -224,8 +226,8 @@ HEAD = '"""Doc."""\nfrom __future__ import annotations\n'
         ("views.begin", "import flask\nflask.current_app.config", "only state may"),
         ("settings", "from flask import session", "below floor 6"),
         ("oidc", "import requests", "below floor 4"),
-        ("tokens", "import urllib3.util", "only transport may"),
-        ("tokens", "from urllib import request", "only transport may"),
+        ("tokens", "import urllib3.util", "only transport wire may"),
+        ("tokens", "from urllib import request", "only transport wire may"),
         ("tokens", "def f():\n    import sqlalchemy.orm", "only datastores.sqlalchemy"),
         ("clients.twitter", "import facebook", "only clients.facebook"),
         ("testing.server", "from ..oauth1 import sign", "shares no code"),

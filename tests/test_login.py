@@ -166,6 +166,18 @@ def test_another_issuer_under_the_same_key(kit: Kit, social_login: t.Any) -> Non
     assert kit.who(client) is None
 
 
+def test_an_id_that_now_belongs_to_a_provider_without_an_issuer(social_provider: t.Any, social_login: t.Any) -> None:
+    kit = make_kit({"oauth2": social_provider.settings("oauth2")})
+    kit.add_user()
+    connect(kit, social_login, "oauth2")
+    with kit.app.app_context():
+        kit.rows()[0].issuer = "https://sso.example"
+        kit.db.session.commit()
+    client = kit.app.test_client()
+    social_login(client, "oauth2", "ada")
+    assert (kit.events[-1][1]["code"], kit.who(client)) == ("issuer_mismatch", None)
+
+
 def test_a_row_without_its_user_logs_nobody_in(kit: Kit, social_login: t.Any) -> None:
     user_id = kit.add_user()
     connect(kit, social_login, "google")

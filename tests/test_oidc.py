@@ -12,7 +12,7 @@ import pytest
 from flask_social import discovery as disco
 from flask_social import jws, oidc
 from flask_social.documents import MAX_DOCUMENTS, Documents, Shelf
-from flask_social.errors import AnswerInvalid, IdTokenInvalid, ProviderRefused, ProviderUnavailable
+from flask_social.errors import AnswerInvalid, IdTokenInvalid, ProviderRefused, ProviderTimeout, ProviderUnavailable
 from flask_social.oauth2 import Endpoint, Server
 from flask_social.values import Response
 
@@ -60,6 +60,11 @@ def test_discovery(issuer: str) -> None:
         {"token_endpoint": "http://127.0.0.1/token"},
         {"token_endpoint": "/token"},
         {"token_endpoint": "https:///token"},
+        {"authorization_endpoint": "https://a..b/"},
+        {"authorization_endpoint": f"https://{'a' * 64}.example/"},
+        {"authorization_endpoint": "https://sso.example/" + "a" * 2048},
+        {"token_endpoint": "https://127.0.0.1\\.good.example/"},
+        {"token_endpoint": "https://127%2e0.0.1/"},
         {"token_endpoint": "https://[bad"},
         {"token_endpoint": "https://sso.example:99999/"},
         {"token_endpoint": "https://user:pw@sso.example/token"},
@@ -240,3 +245,25 @@ def test_many_threads_refetch_once() -> None:
     for thread in threads:
         thread.join()
     assert sorted(said) == [False] * 7 + [True]
+
+
+def test_an_issuer_that_is_silent_is_left_alone_for_a_moment() -> None:
+    documents = Documents()
+
+    def ask(seconds: float) -> t.Any:
+        return disco.discover(documents, ISSUER, NOW + dt.timedelta(seconds=seconds))
+
+    flow = ask(0)
+    next(flow)
+    with pytest.raises(ProviderTimeout, match="no answer"):
+        flow.throw(ProviderTimeout("no answer"))
+    with pytest.raises(ProviderTimeout, match="a moment ago"):
+        next(ask(4.9))
+    assert step(ask(5), answer(discovery()))[1] == SERVER
+
+
+def test_an_issuer_that_fails_otherwise_is_asked_again() -> None:
+    documents = Documents()
+    with pytest.raises(ProviderUnavailable):
+        step(disco.discover(documents, ISSUER, NOW), answer({}, 500))
+    assert step(disco.discover(documents, ISSUER, NOW), answer(discovery()))[1] == SERVER

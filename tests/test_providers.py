@@ -28,6 +28,7 @@ from .protocolkit import (
     form,
     id_token,
     jwk,
+    key,
     log_in,
     query,
     step,
@@ -79,15 +80,19 @@ def test_every_option_can_replace_the_class(row: str) -> None:
         "id_token_algs": ("ES256",),
         "email_trust": "claimed",
         "token_auth_method": "client_secret_post",
+        "token_auth_alg": "ES256",
+        "private_key_id": "k1",
         "token_method": "GET",
         "response_mode": "form_post",
         "userinfo": "never",
         "signup": "never",
         "link_by_email": "prove",
     }
-    for name in sorted(load(row).OPTIONS):
+    pem = key("P-256").as_pem(private=True).decode()
+    for name in sorted(load(row).OPTIONS - {"private_key"}):
         value = values.get(name, f"https://other.example/{name}")
-        found = getattr(make(row, **{name: value}), name)
+        more = {"private_key": pem} if name == "token_auth_alg" else {}
+        found = getattr(make(row, **{name: value}, **more), name)
         assert found == value or (isinstance(found, dict) and found.items() >= value.items())
     with pytest.raises(TypeError, match="colours"):
         make(row, colours="#000000")
@@ -118,10 +123,13 @@ def test_good_options(name: str, value: t.Any, kept: t.Any) -> None:
             for value in ("sso.example", "ftp://x", "https://", "https://x/#y", "", None, 5, "https://é/")
         ),
         *(("userinfo_url", value) for value in ("/me", "https://x:99999/", "https://[")),
+        *(("authorize_url", value) for value in ("https://a..b/", "https://a\\.b/", "https://127%2e0.0.1/")),
         *(("scopes", value) for value in (5, [5], [""], {"a": 1}, b"a")),
         *(("authorize_params", value) for value in ("a=b", [("a", "b")], {5: "x"})),
         *(("pkce", value) for value in ("yes", 1, 0)),
-        *(("token_auth_method", value) for value in ("private_key_jwt", "", 5)),
+        *(("token_auth_method", value) for value in ("tls_client_auth", "", 5)),
+        *(("headers", value) for value in ({"a": None}, {"a b": "c"}, {"a": "b\r\nc"}, {"a": "é"}, {"": "b"}, "a")),
+        *(("private_key", value) for value in ("", 5, {5: 5})),
         *(("token_method", value) for value in ("PUT", 5)),
         *(("id_token_algs", value) for value in ("none", ["RS1"], 5)),
         ("email_trust", "high"),

@@ -167,3 +167,11 @@ class TestResolver:
     def test_it_is_bounded(self) -> None:
         state = make(provider_resolver=lambda id: {**KEYS, "provider": "google"})
         assert all(state.resolve(f"tenant{number}") for number in range(600))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("other", [{"scope": "a"}, {"scopes": ["a"]}, {"authorize_params": {"a": "b"}}])
+def test_request_token_params_replace_nothing(other: dict[str, t.Any], turned: bool) -> None:
+    both = [*other.items(), ("request_token_params", {"scope": "b", "prompt": "c"})]
+    with pytest.raises(ConfigurationError, match="given twice"):
+        make(facebook={**KEYS, **dict(reversed(both) if turned else both)})

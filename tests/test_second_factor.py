@@ -11,6 +11,7 @@ from flask.sessions import SecureCookieSessionInterface
 from flask_social import security
 
 from .appkit import Kit, make_kit
+from .test_session import Regenerating, fixed
 
 
 @pytest.fixture
@@ -255,3 +256,13 @@ def test_ways_in(kit: Kit) -> None:
     with kit.app.app_context():
         users = kit.db.session.execute(kit.db.select(kit.User).order_by(kit.User.id)).scalars().all()
         assert [security.other_ways_in(user) for user in users] == [["password"], []]
+
+
+def test_a_fixed_session_id(kit: Kit, secret: t.Any, social_login: t.Any) -> None:
+    kit.app.session_interface = Regenerating()
+    attacker, victim, sid = fixed(kit)
+    social_login(victim, "google", "ada")
+    kit.give_code(victim, secret())
+    assert kit.who(victim) == "ada@example.org"
+    assert kit.who(attacker) is None
+    assert victim.get_cookie("session").value != sid

@@ -13,8 +13,9 @@ import typing as t
 import pytest
 
 from flask_social.errors import AnswerInvalid, ProviderError, ProviderTimeout, ProviderUnavailable
-from flask_social.transport import Transport, is_public
+from flask_social.transport import Transport
 from flask_social.values import Request
+from flask_social.wire import is_public
 
 BIG = b"x" * 3000
 
@@ -181,6 +182,10 @@ def test_one_deadline_for_all_requests_of_a_visit(base: str) -> None:
         ("ftp://a.example/", True, AnswerInvalid),
         ("https://user:pass@a.example/", True, AnswerInvalid),
         ("https:///path", True, AnswerInvalid),
+        ("https://127.0.0.1\\.good.example/", False, AnswerInvalid),
+        ("https://localhost\\x.example/", False, AnswerInvalid),
+        ("https://127%2e0.0.1/", False, AnswerInvalid),
+        ("https://[fe80::1%25eth0]/", False, AnswerInvalid),
         ("javascript:alert(1)", False, AnswerInvalid),
         ("https://[::1", False, AnswerInvalid),
         ("https://a.example:99999/", True, AnswerInvalid),

@@ -37,6 +37,7 @@ LOGGERS = (
     "requests_oauthlib.oauth1_session",
     "tweepy.api",
     "tweepy.client",
+    "urllib3.connection",
     "urllib3.connectionpool",
 )
 
@@ -57,8 +58,10 @@ _HEADER = re.compile(r"""((?:authorization\W{1,4}(?:b\W)?\w+|\bbearer)\s+)[^\s"'
 def redact(text: str) -> str:
     """The text with the values of tokens, secrets and ``Authorization`` headers replaced by ``***``.
 
-    They are known by the names they go by; a token that stands there alone is not recognised.
+    They are known by the names they go by; a token that stands there alone is not recognised. What urllib3 quotes of
+    headers that cannot be read is cut off.
     """
+    text = text.partition("unparsed data: ")[0]
     return _HEADER.sub(r"\1***", _PAIR.sub(r"\1***", text))
 
 
@@ -66,7 +69,11 @@ class RedactingFilter(logging.Filter):
     """Lets records pass without the secrets of their messages."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Replaces the message by its redacted form; ``args`` are folded into it."""
+        """Replaces the message by its redacted form; ``args`` are folded into it.
+
+        A traceback is dropped: what failed may quote what the other side sent, and that may quote us.
+        """
+        record.exc_info = record.exc_text = None
         try:
             record.msg, record.args = redact(record.getMessage()), None
         except (TypeError, ValueError, LookupError):

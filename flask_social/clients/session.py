@@ -23,6 +23,7 @@ from ..documents import Documents
 from ..providers.base import Context, Provider
 from ..values import Token
 from ..vault import Vault
+from ..wire import API_POOLS
 from .base import ApiContext, install_filters, redact
 
 _FORM = "application/x-www-form-urlencoded"
@@ -45,6 +46,17 @@ class Pool(HTTPAdapter):
         """Starts with no connection: after a fork the old ones belong to the parent."""
         self.proxy_manager = {}
         self.init_poolmanager(64, 16)
+
+    def init_poolmanager(self, *args: t.Any, **options: t.Any) -> None:
+        """Makes the pools of connections that skip interim answers."""
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = API_POOLS
+
+    def proxy_manager_for(self, *args: t.Any, **options: t.Any) -> t.Any:
+        """The same for a proxy's."""
+        manager = super().proxy_manager_for(*args, **options)
+        manager.pool_classes_by_scheme = API_POOLS
+        return manager
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: t.Any, cert: t.Any = None
@@ -137,14 +149,17 @@ class ApiSession(requests.Session):
         return super().prepare_request(request)
 
     def send(self, request: requests.PreparedRequest, **kwargs: t.Any) -> requests.Response:
-        """As always, with a time limit. An error's text shows no token, nor does that of its cause."""
+        """As always, with a time limit. No error's text shows a token, ``raise_for_status()`` included."""
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = self.timeout
         try:
-            return super().send(request, **kwargs)
+            answer = super().send(request, **kwargs)
         except requests.RequestException as error:
             error.args = (redact(str(error)),)
             raise error from None
+        for each in (*answer.history, answer):
+            each.url = redact(each.url or "")
+        return answer
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Where a redirect leads; ``None``, so that it is not followed, when a body would go to another origin."""

@@ -16,7 +16,7 @@ from .columns import KEY_COLUMNS, Texts, columns_of, findable, fitted, in_order,
 try:
     import sqlalchemy as sa
     from sqlalchemy import event, orm
-    from sqlalchemy.exc import IntegrityError
+    from sqlalchemy.exc import DataError, IntegrityError
     from sqlalchemy.orm.exc import StaleDataError
 except ImportError as error:  # pragma: no cover  # seen in an environment without SQLAlchemy only
     raise MissingLibrary("SQLAlchemy", "sqlalchemy") from error
@@ -72,6 +72,11 @@ class SQLAlchemySessionConnectionDatastore(ConnectionDatastore):
         except StaleDataError as error:
             self.session.rollback()
             raise StoreError("The connection was removed meanwhile.", code="connection_gone") from error
+        except (IntegrityError, DataError) as error:
+            self.session.rollback()
+            raise StoreError(
+                f"The database refused the change ({type(error.orig).__name__}); check the model."
+            ) from None  # the database's own words may hold the row
 
     def delete_connection(self, **by: t.Any) -> bool:
         return self._delete(self.find_connections(**by)[:1])
@@ -86,7 +91,7 @@ class SQLAlchemySessionConnectionDatastore(ConnectionDatastore):
         try:
             with self.session.begin_nested():
                 self.session.add(connection)
-        except IntegrityError as error:
+        except (IntegrityError, DataError) as error:
             error.hide_parameters = True  # a model of 1.x has plain tokens among them
             if key.provider_user_id and (self.find_owned(key) or "provider_user_id" in str(error.orig)):
                 raise DuplicateConnection(key) from error

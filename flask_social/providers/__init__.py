@@ -38,7 +38,7 @@ def load(name: str) -> type[Provider]:
         raise ConfigurationError(name, f"no such provider. Did you mean {' or '.join(known)}? Or give 'class'.")
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise ConfigurationError(name, f"the provider class {path!r} cannot be imported: {error}") from error
     if not isinstance(found, type) or not issubclass(found, Provider):
         raise ConfigurationError(name, f"{path!r} is no provider class; extend one of flask_social.providers.base.")

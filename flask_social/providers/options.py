@@ -58,6 +58,8 @@ def _url(name: str, value: object) -> str:
     try:
         parts = urlsplit(text)
         usable = parts.hostname and parts.port != 0 and not parts.fragment and text.isascii()
+        usable = usable and not set(parts.netloc) & {"\\", "%"}
+        (parts.hostname or "").encode("idna")
     except ValueError:
         usable = False
     if not usable or parts.scheme not in ("http", "https"):
@@ -106,6 +108,15 @@ def _mapping(name: str, value: object) -> dict[str, t.Any]:
     return dict(value)
 
 
+def _headers(name: str, value: object) -> dict[str, str]:
+    headers = _mapping(name, value)
+    for header, content in headers.items():
+        sendable = isinstance(content, str) and content.isascii() and content.isprintable()
+        if not re.fullmatch(r"[A-Za-z0-9-]+", header) or not sendable:
+            raise ValueError(f"{name!r} must hold names and texts that a header may have")
+    return headers
+
+
 def _choice(choices: cabc.Collection[str]) -> cabc.Callable[[str, object], str]:
     def read(name: str, value: object) -> str:
         if not isinstance(value, str) or value not in choices:
@@ -131,7 +142,7 @@ _READERS: dict[str, cabc.Callable[[str, object], t.Any]] = {
     "scope_separator": _text,
     "authorize_params": _mapping,
     "api_options": _mapping,
-    "headers": _mapping,
+    "headers": _headers,
     "fields": _mapping,
     "required_claims": _mapping,
     "issuer": _url,

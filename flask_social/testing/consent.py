@@ -71,14 +71,17 @@ class ConsentService(Service):
         if fault is not None and fault.deny:
             person = None
         values = self.returned(asked, person, fault)
-        if fault is not None:
-            values = merged(values, fault.params)
-        if asked.params.get("response_mode") == "form_post":
-            return form_post(asked.redirect_uri, values)
-        return redirect(asked.redirect_uri, values)
+        return respond(asked, merged(values, fault.params) if fault is not None else values)
 
 
-def redirect(uri: str, values: cabc.Mapping[str, str]) -> Answer:
-    """Send the browser to ``uri`` with ``values`` added to its query, which stays (RFC 6749 section 3.1.2)."""
-    target = iri_to_uri(uri) + ("&" if urlsplit(uri).query else "?") + urlencode(values)
+def respond(asked: Asked, values: cabc.Mapping[str, str | list[str]]) -> Answer:
+    """Send the browser back with ``values``: added to the address's query, which stays, or in a form.
+
+    RFC 6749 section 3.1.2, OAuth 2.0 Form Post Response Mode section 2.
+    """
+    uri = asked.redirect_uri
+    if asked.params.get("response_mode") == "form_post":
+        every = {name: value if isinstance(value, list) else [value] for name, value in values.items()}
+        return form_post(uri, [(name, value) for name, found in every.items() for value in found])
+    target = iri_to_uri(uri) + ("&" if urlsplit(uri).query else "?") + urlencode(values, doseq=True)
     return Answer(status=302, headers={"Location": target, "Cache-Control": "no-store"})

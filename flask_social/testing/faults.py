@@ -17,13 +17,15 @@ import threading
 import typing as t
 
 #: The places where a fault can strike. ``profile`` covers ``userinfo`` too; ``callback`` is what the person's
-#: browser carries back, ``id_token`` is the making of an ID token. The other names are endpoints.
+#: browser carries back, ``id_token`` and ``userinfo_token`` are the making of an ID token and of a signed UserInfo
+#: answer. The other names are endpoints.
 ENDPOINTS = (
     "request_token",
     "authorize",
     "callback",
     "token",
     "id_token",
+    "userinfo_token",
     "discovery",
     "jwks",
     "userinfo",
@@ -62,9 +64,10 @@ class Fault:
     :param drop: close the connection instead of answering.
     :param lost: do what the request asks first, then drop or replace the answer.
     :param merge: names replaced in (or, with ``REMOVE``, taken from) the real JSON or form answer.
-    :param params: the same for the parameters of the authorization response.
-    :param claims: the same for the claims of the ID token.
-    :param id_token: ``missing``, ``unsigned``, ``hs256`` (keyed with the client secret) or ``tampered``.
+    :param params: the same for the parameters of the authorization response; a list gives one several times.
+    :param claims: the same for the claims of the ID token, or of the signed UserInfo answer.
+    :param id_token: ``missing``, ``unsigned``, ``hs256`` (keyed with the client secret) or ``tampered``; for a signed
+        UserInfo answer as well, which is then plain JSON instead of ``missing``.
     :param deny: the person declines.
     :param code_lifetime: seconds that the authorization code lives, instead of 30.
     """

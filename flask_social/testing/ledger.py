@@ -66,6 +66,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._issued: dict[str, Issued] = {}
+        self._noted: set[str] = set()
         self.consents: set[tuple[str, str, str]] = set()
 
     def issue(
@@ -87,6 +88,15 @@ class Ledger:
         """What was issued under this value, dead or alive; ``None`` when it is unknown or of another kind."""
         item = self._issued.get(value or "")
         return item if item is not None and item.kind in kinds else None
+
+    def note(self, *values: str) -> None:
+        """Remember secrets that are neither codes nor tokens."""
+        self._noted.update(values)
+
+    def secrets(self) -> frozenset[str]:
+        """What was noted, and every code and token with its secret and its verifier."""
+        of_items = {value for item in self._issued.values() for value in (item.value, item.secret, item.verifier)}
+        return frozenset(value for value in self._noted | of_items if value)
 
     def revoke(self, item: Issued) -> None:
         """RFC 7009 section 2.1: a refresh token takes its grant and so its access tokens along."""

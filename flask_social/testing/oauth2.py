@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus, urlsplit
 
 from werkzeug.wrappers import Request
 
-from .consent import Asked, ConsentService, redirect
+from .consent import Asked, ConsentService, respond
 from .faults import Fault
 from .httpd import Answer
 from .ledger import CODE_LIFETIME, Grant, Issued, RegisteredClient
@@ -72,7 +72,7 @@ class OAuth2Service(ConsentService):
         wrong = self.check(client, params)
         asked = Asked(self, client, uri, params)
         if wrong is not None:
-            return redirect(uri, self._with_state(asked, {"error": wrong[0], "error_description": wrong[1]}))
+            return respond(asked, self._with_state(asked, {"error": wrong[0], "error_description": wrong[1]}))
         return self.ask(asked, params.get("scope", ""))
 
     def check(self, client: RegisteredClient, params: cabc.Mapping[str, str]) -> tuple[str, str] | None:

@@ -46,7 +46,8 @@ class OIDCService(OAuth2Service):
             "response_modes_supported": ["query", "form_post"],
             "grant_types_supported": ["authorization_code", "refresh_token"],
             "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["RS256"],
+            "id_token_signing_alg_values_supported": sorted({"RS256", self.world.keys.algorithm}),
+            "userinfo_signing_alg_values_supported": sorted({"RS256", self.world.keys.algorithm}),
             "scopes_supported": list(self.scopes),
             "token_endpoint_auth_methods_supported": [m for m in self.auth_methods if m != "none"],
             "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "name", "email"],
@@ -96,16 +97,22 @@ class OIDCService(OAuth2Service):
     def tokens(self, grant: Grant, *, refreshed: bool = False, rotate: bool = True) -> dict[str, t.Any]:
         values = super().tokens(grant, refreshed=refreshed, rotate=rotate)
         values["token_type"] = "Bearer"
-        fault = self.world.faults.take("id_token", self.id)
-        if fault is not None and fault.id_token == "missing":
-            return values
         claims = self.id_claims(grant, values["access_token"], refreshed=refreshed)
-        client = self.world.client(self.id, grant.client_id)
-        secret = client.client_secret if client is not None else None
+        id_token = self._signed("id_token", claims, grant.client_id)
+        return values if id_token is None else {**values, "id_token": id_token}
+
+    def _signed(self, what: str, claims: dict[str, t.Any], client_id: str) -> str | None:
+        """The claims as a JWT, with the fault that waits for ``what``; ``None`` when that takes it away."""
+        fault = self.world.faults.take(what, self.id)
         kind = None
         if fault is not None:
             claims, kind = merged(claims, fault.claims), fault.id_token
-        return {**values, "id_token": self.world.keys.sign(claims, kind, secret)}
+        if kind == "missing":
+            return None
+        client = self.world.client(self.id, client_id)
+        token = self.world.keys.sign(claims, kind, client.client_secret if client is not None else None)
+        self.world.ledger.note(token)
+        return token
 
     def id_claims(self, grant: Grant, access_token: str, *, refreshed: bool = False) -> dict[str, t.Any]:
         """Core 1.0 section 2, with ``at_hash`` (section 3.1.3.6); a refreshed token has no nonce (section 12.2)."""
@@ -141,6 +148,12 @@ class OIDCService(OAuth2Service):
         return claims
 
     def userinfo(self, request: Request) -> Answer:
-        """Core 1.0 section 5.3."""
+        """Core 1.0 section 5.3; with ``sign_userinfo`` a JWT (section 5.3.2), or JSON where a fault takes that away."""
         token = self.bearer(request)
-        return self.json(self.claims(self.person(token), token.grant))
+        claims = self.claims(self.person(token), token.grant)
+        if self.world.sign_userinfo:
+            named = {"iss": self.url(), "aud": token.grant.client_id, **claims}
+            signed = self._signed("userinfo_token", named, token.grant.client_id)
+            if signed is not None:
+                return Answer(signed, content_type="application/jwt", headers={"Cache-Control": "no-store"})
+        return self.json(claims)

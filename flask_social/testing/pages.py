@@ -97,6 +97,6 @@ def error_page(name: str, text: str, status: int = 400) -> Answer:
     return page("error", f"Stand-in for {name}: that will not do", status=status, text=text)
 
 
-def form_post(action: str, values: cabc.Mapping[str, str]) -> Answer:
+def form_post(action: str, values: cabc.Iterable[tuple[str, str]]) -> Answer:
     """OAuth 2.0 Form Post Response Mode, section 2."""
-    return page("form_post", "One moment …", script=True, action=action, values=values.items())
+    return page("form_post", "One moment …", script=True, action=action, values=values)

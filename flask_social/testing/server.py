@@ -19,6 +19,7 @@ from .httpd import HttpServer
 from .minting import Minting
 from .service import Service
 from .tls import make_certificate, server_context
+from .world import default_client
 
 _SERVICES: tuple[type[Service], ...] = (Twitter, X, Facebook, Google, Foursquare, OIDC, OAuth2)
 
@@ -91,6 +92,17 @@ class StandIn(Minting):
     def config(self) -> dict[str, dict[str, t.Any]]:
         """The ``SOCIAL_<ID>`` settings of all its providers, for ``app.config.update()``."""
         return {f"SOCIAL_{provider.upper()}": self.settings(provider) for provider in self.providers}
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What nobody but the application and the provider may see, since the last ``reset()``.
+
+        All codes, tokens and ID tokens that were given out, with their secrets; every state, nonce and verifier that
+        arrived; and the client secrets. Good for a test that none of them is in a log or on a page.
+        """
+        with self.lock:
+            clients = [*map(default_client, self.providers), *self.clients.values()]
+            return self.ledger.secrets() | {client.client_secret for client in clients if client.client_secret}
 
     def visit(self, authorization_url: str, person: str | None = "ada") -> WayBack:
         """Play a person who opens the authorization URL, chooses (``None`` declines) and is sent back.

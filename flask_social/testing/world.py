@@ -10,9 +10,15 @@ import time
 import typing as t
 
 from .faults import Faults
-from .keys import KeyRing
+from .keys import Algorithm, Extra, KeyId, KeyRing
 from .ledger import Issued, Ledger, RegisteredClient
 from .people import PEOPLE, Person
+
+#: Parameters of requests whose values are nobody else's business.
+SECRET_PARAMS: t.Final = frozenset(
+    {"state", "nonce", "code", "code_verifier", "client_secret", "client_assertion", "access_token", "refresh_token"}
+    | {"id_token", "token", "oauth_token", "oauth_verifier", "input_token", "fb_exchange_token", "appsecret_proof"}
+)
 
 
 @dc.dataclass(frozen=True, slots=True)
@@ -48,6 +54,8 @@ class World:
     :ivar require_appsecret_proof: Facebook refuses calls without ``appsecret_proof``.
     :ivar withheld_scopes: scopes that the person unticks when they agree to the rest.
     :ivar thin_id_tokens: ID tokens hold the subject and no profile, which UserInfo then has to give.
+    :ivar sign_userinfo: UserInfo answers are signed (``application/jwt``), as for a client registered with
+        ``userinfo_signed_response_alg``.
     """
 
     def __init__(self) -> None:
@@ -73,6 +81,7 @@ class World:
             self.strict_refresh = False
             self.require_appsecret_proof = False
             self.thin_id_tokens = False
+            self.sign_userinfo = False
             self.withheld_scopes: cabc.Container[str] = ()
             self._offset = 0.0
             self._requests.clear()
@@ -137,13 +146,23 @@ class World:
         with self.lock:
             self.ledger.end_grants(provider, person_id)
 
-    def rotate_keys(self, kid: t.Literal["new", "same", "none"] = "new") -> None:
+    def rotate_keys(self, kid: KeyId = "new", algorithm: Algorithm = "RS256") -> None:
         """Sign ID tokens with a new key from now on; the old one leaves the key set.
 
         :param kid: the new key has a ``new`` key id, the ``same`` id as the old one, or ``none``.
+        :param algorithm: what it signs with, which discovery announces.
         """
         with self.lock:
-            self.keys.rotate(kid)
+            self.keys.rotate(kid, algorithm)
+
+    def add_key(self, kind: Extra = "another") -> None:
+        """Publish one more key, which signs nothing, before the one that signs.
+
+        :param kind: ``another`` good one, a ``malformed`` one, or one of an ``unknown`` type. It has a key id of its
+            own, unless the signing key has none.
+        """
+        with self.lock:
+            self.keys.add(kind)
 
     # What arrived
 
@@ -157,6 +176,7 @@ class World:
         """Note a request."""
         with self.lock:
             self._requests.append(seen)
+            self.ledger.note(*(value for name, value in seen.params.items() if name in SECRET_PARAMS))
 
     def forget_requests(self) -> None:
         """Empty :attr:`requests`."""

@@ -52,7 +52,7 @@ def _sent(state: SocialState, provider: Provider, found: Pending) -> ResponseRet
     if visit.is_known():  # a second click: the first one made the account
         waiting.drop(state)
         return settle(state, provider, visit.attempt, visit.grant)
-    form = users.sign_up_form(found.fields, MultiDict(guard.body()))
+    form = users.sign_up_form(found.fields, MultiDict(guard.fields()))
     if not form.validate():
         if users.hides_owners(form):
             return _pretend(state, provider, visit)
@@ -90,7 +90,7 @@ _NOT_SHOWN = ("csrf_token", "next", "password", "password_confirm", "submit")
 
 
 def _pretend(state: SocialState, provider: Provider, visit: Visit) -> ResponseReturnValue:
-    """Answers as if the address were nobody's: ``SECURITY_RETURN_GENERIC_RESPONSES`` tells nobody who has an account."""
+    """Answers as if nobody had the address, as ``SECURITY_RETURN_GENERIC_RESPONSES`` wants it."""
     if users.confirmable() and not state.settings.signup_domains:
         return answers.end(state, provider, "confirm_address", answers.login_page(), attempt=visit.attempt, status=303)
     return _say_proof_sent(state, provider)
@@ -100,7 +100,7 @@ def _send_proof(state: SocialState, provider: Provider, found: Pending, address:
     """Sends a link to an address that somebody has to prove, and lets the identity wait on."""
     if not joining.in_domains(state, address):
         return answers.refuse_request(state, "not_admitted", provider.name)
-    typed = {name: value for name, value in guard.body().items() if isinstance(value, str) and name not in _NOT_SHOWN}
+    typed = {name: value for name, value in guard.fields().items() if isinstance(value, str) and name not in _NOT_SHOWN}
     waiting.keep(state, dc.replace(found, typed=typed))
     proof = state.vault.seal(_PROOF, f"{found.nonce} {address}".encode())
     path = answers.own_url(state, "signup", provider_id=provider.id)
@@ -149,7 +149,7 @@ def _link(state: SocialState) -> ResponseReturnValue:
     here = answers.own_url(state, "link", **{waiting.NONCE: found.nonce})
     if user is None:
         return _show_link(provider, found, security.login_url(here))
-    nonce = request.args.get(waiting.NONCE) or guard.body().get(waiting.NONCE)
+    nonce = request.args.get(waiting.NONCE) or guard.fields().get(waiting.NONCE)
     if security.user_id(user) != found.owner or nonce != found.nonce:
         waiting.drop(state)
         return answers.refuse_request(state, "link_mismatch", provider.name)

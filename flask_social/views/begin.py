@@ -70,7 +70,7 @@ def _start_as_user(state: SocialState, provider_id: str, intent: Intent) -> Resp
         if stale := security.require_fresh(state.settings.freshness, back_to=back_to):
             return stale
     if intent in ("reconnect", "verify"):
-        subject = guard.body().get("provider_user_id") if intent == "reconnect" else None
+        subject = guard.fields().get("provider_user_id") if intent == "reconnect" else None
         mine = state.datastore.find_connections(user_id=user.id, provider_id=provider.id)
         subjects = [c.provider_user_id for c in mine if subject in (None, "", c.provider_user_id)]
         if not subjects:
@@ -87,7 +87,7 @@ def _start(
     user_id: str | None = None,
     expected_key: ConnectionKey | None = None,
 ) -> ResponseReturnValue:
-    body = guard.body()
+    body = guard.fields()
     next_url = targets.safe_next(body.get("next")) or targets.requested_next()
     display = "popup" if body.get("display") == "popup" else None
     visit = flow.begin(

@@ -30,6 +30,8 @@ def callback(state: SocialState, provider_id: str) -> ResponseReturnValue:
     provider = answers.provider_or_404(state, provider_id)
     if request.method == "POST" or _cookie_is_missing():
         return _bounce()
+    if _cookie_is_doubled():
+        return answers.refuse(state, provider, "session_doubled", "login")
     security.answer_as_html()
     params = request.args.to_dict(flat=False)
     params.pop(BOUNCED, None)
@@ -72,7 +74,16 @@ def _take(
 
 def _cookie_is_missing() -> bool:
     name = current_config()["SESSION_COOKIE_NAME"]
-    return bool(request.args) and BOUNCED not in request.args and name not in request.cookies
+    # Our own page comes back from our own site; another site may only say that it was bounced.
+    bounced = BOUNCED in request.args and request.headers.get("Sec-Fetch-Site") != "cross-site"
+    return bool(request.args) and not bounced and name not in request.cookies
+
+
+def _cookie_is_doubled() -> bool:
+    """Whether the browser sends two session cookies: a sibling host of ours may have set the first of them."""
+    name = current_config()["SESSION_COOKIE_NAME"]
+    pairs = request.headers.get("Cookie", "").split(";")
+    return [pair.partition("=")[0].strip() for pair in pairs].count(name) > 1
 
 
 def _bounce() -> ResponseReturnValue:
@@ -82,6 +93,13 @@ def _bounce() -> ResponseReturnValue:
     answer saves no session: it would overwrite the one that the browser keeps from us.
     """
     params = [*request.args.items(multi=True), *request.form.items(multi=True), (BOUNCED, "1")]
+    _withhold_session()
+    return render_template("social/bounce.html", url=f"{request.script_root}{request.path}?{urlencode(params)}")
+
+
+def _withhold_session() -> None:
+    """Makes the session of this request one that is never saved, whoever writes to it later (Flask-Login does)."""
     session.clear()
-    session.modified = False
-    return render_template("social/bounce.html", url=f"{request.path}?{urlencode(params)}")
+    opened = session._get_current_object()  # type: ignore[attr-defined]  # werkzeug's own way
+    never = property(lambda opened: False, lambda opened, value: None)
+    opened.__class__ = type("Withheld", (type(opened),), {"modified": never})

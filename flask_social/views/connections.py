@@ -156,10 +156,10 @@ def _named_subject() -> str | None:
 
     Nonsense must not read as "all accounts".
     """
-    data = request.get_json(silent=True) if request.is_json and request.content_length else request.form
-    if not isinstance(data, cabc.Mapping):
+    data = guard.body()
+    if data is None:
         return ""
-    subject = data.get("provider_user_id")
+    subject = data.get("provider_user_id", request.args.get("provider_user_id"))
     if isinstance(subject, int) and not isinstance(subject, bool):
         return str(subject)
     return subject if subject is None or isinstance(subject, str) else ""

@@ -35,13 +35,22 @@ def token() -> str:
     return str(generate_csrf())
 
 
-def body() -> cabc.Mapping[str, t.Any]:
-    """The fields of this request's body, a form or a JSON object; nothing for anything else."""
-    try:
-        data = request.get_json(silent=True) if request.is_json and request.content_length else request.form
-    except RecursionError:  # nested too deep for Python's reader
+def body() -> cabc.Mapping[str, t.Any] | None:
+    """The fields of this request's body, a form or a JSON object; empty without a body, ``None`` for nonsense."""
+    if request.form:
+        return request.form
+    if not request.get_data(cache=True) and request.mimetype != "multipart/form-data":
         return {}
-    return data if isinstance(data, cabc.Mapping) else {}
+    try:
+        data = request.get_json(silent=True) if request.is_json else None
+    except RecursionError:
+        data = None
+    return data if isinstance(data, cabc.Mapping) else None
+
+
+def fields() -> cabc.Mapping[str, t.Any]:
+    """The same, and nothing for nonsense."""
+    return body() or {}
 
 
 def _tokens() -> cabc.Iterator[str | None]:

@@ -79,7 +79,7 @@ def _merge(state: SocialState) -> ResponseReturnValue:
     if request.method == "POST" and (code := guard.refusal(state.settings)):
         return answers.refuse_request(state, code, provider.name)
     keep = security.session_user()
-    nonce = request.args.get(waiting.NONCE) or guard.body().get(waiting.NONCE)
+    nonce = request.args.get(waiting.NONCE) or guard.fields().get(waiting.NONCE)
     if keep is None or security.user_id(keep) != found.owner or nonce != found.nonce:
         waiting.drop(state)
         return answers.refuse_request(state, "link_mismatch", provider.name)

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from .. import flow, security, users
 from ..datastores.base import CLAIM_LIFETIME, CLAIMED
 from ..datastores.columns import profile_values, token_values, utcnow
-from ..errors import AmbiguousConnection, AnswerInvalid, StoreError
+from ..errors import AnswerInvalid, StoreError
 from ..providers.base import Grant, Provider
 from ..signals import connection_created, connection_failed, connection_updated, login_completed, login_failed
 from ..state import SocialState, current_sender, current_state
@@ -25,17 +25,21 @@ def settle(state: SocialState, provider: Provider, attempt: Attempt, grant: Gran
     Of two callbacks of one identity at once, the loser finds the row of the winner and decides again; so does one
     whose row was removed meanwhile.
     """
-    try:
-        return Visit(state, provider, attempt, grant).settle()
-    except (AmbiguousConnection, AnswerInvalid) as error:
-        return Visit(state, provider, attempt, grant).refuse(error.code)
-    except StoreError as error:
-        if error.code in ("store_busy", "attempts_unavailable"):
+    again = True
+    while True:
+        try:
+            return Visit(state, provider, attempt, grant).settle()
+        except AnswerInvalid as error:
             return Visit(state, provider, attempt, grant).refuse(error.code)
-        if error.code not in ("duplicate_connection", "connection_gone"):
-            raise
-        state.datastore.rollback()  # a transaction may see what the other one did only when it begins anew
-        return Visit(state, provider, attempt, grant).settle()
+        except StoreError as error:
+            # A transaction may see what the other one did only when it begins anew.
+            state.datastore.rollback()
+            if again and error.code in ("duplicate_connection", "connection_gone"):
+                again = False
+                continue
+            if error.code not in ("store_busy", "attempts_unavailable"):
+                answers.logger.error("%s through %s: %s", attempt.intent, provider.id, error)
+            return Visit(state, provider, attempt, grant).refuse(error.code)
 
 
 class Visit:
@@ -57,7 +61,7 @@ class Visit:
         """
         connection = self._found()
         known_issuer = getattr(connection, "issuer", None)
-        if known_issuer and self.grant.issuer and known_issuer != self.grant.issuer:
+        if known_issuer and known_issuer != self.grant.issuer:
             return self.refuse("issuer_mismatch")
         profile = self.grant.profile
         stranger = self.attempt.intent == "login" and connection is None and self.user is None

@@ -12,7 +12,7 @@ from ..attempts import call_cache
 from ..errors import AttemptsUnavailable
 from ..pending import Pending
 from ..state import SocialState
-from .guard import body
+from .guard import fields
 
 #: Where the text stands in the session, or with ``SOCIAL_ATTEMPT_CACHE`` its name in the cache.
 SESSION_KEY = "social_pending"
@@ -75,7 +75,7 @@ def expect(next_url: str) -> None:
 
 
 def _carries(nonce: str) -> bool:
-    targets = (request.args.get("next"), body().get("next"), g.get("social_next"))
+    targets = (request.args.get("next"), fields().get("next"), g.get("social_next"))
     return any(isinstance(target, str) and target.endswith(f"{NONCE}={nonce}") for target in targets)
 
 
