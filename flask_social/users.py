@@ -143,8 +143,14 @@ def welcome(user: t.Any, form_data: cabc.Mapping[str, t.Any]) -> None:
     link = token = None
     if needs_confirmation(user):
         link, token = generate_confirmation_link(user)
+    app = current_sender()
     user_registered.send(
-        current_sender(), user=user, confirm_token=token, confirmation_token=token, form_data=dict(form_data)
+        app,
+        _async_wrapper=app.ensure_sync,
+        user=user,
+        confirm_token=token,
+        confirmation_token=token,
+        form_data=dict(form_data),
     )
     config = current_config()
     if config["SECURITY_SEND_REGISTER_EMAIL"] and user.email:

@@ -99,9 +99,11 @@ class MongoEngineConnectionDatastore(ConnectionDatastore):
             except BaseException:
                 if made is not None:
                     draft.undo(made)
+                else:  # it may have been written even so
+                    self._user_model.objects(pk=owner).delete()
                 claim.delete()
                 raise
-        except NotUniqueError:
+        except (NotUniqueError, ValidationError, UnicodeEncodeError):
             raise user_refused() from None  # the database's own words hold the row
         return made, claim
 

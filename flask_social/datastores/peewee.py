@@ -79,7 +79,7 @@ class PeeweeConnectionDatastore(ConnectionDatastore):
             with self._database.atomic():
                 user = draft.make()
                 return user, self.create_connection(user_id=user._pk, **values)
-        except peewee.IntegrityError:
+        except (peewee.IntegrityError, peewee.DataError, UnicodeEncodeError):
             raise user_refused() from None  # the database's own words hold the row
 
     def commit(self) -> None:

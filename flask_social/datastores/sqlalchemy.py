@@ -108,7 +108,7 @@ class SQLAlchemySessionConnectionDatastore(ConnectionDatastore):
             self.session.flush()
             made = self.create_connection(user_id=orm.object_mapper(user).primary_key_from_instance(user)[0], **values)
             self.session.commit()
-        except IntegrityError:
+        except (IntegrityError, DataError, UnicodeEncodeError):
             self.session.rollback()
             raise user_refused() from None  # the database's own words hold the row
         except BaseException:

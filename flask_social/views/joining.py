@@ -40,8 +40,9 @@ def sign_up(visit: Visit) -> ResponseReturnValue:
     except StoreError as error:
         if error.code != "user_refused":
             raise
-        # Another callback of this identity was faster, or the model wants more than a provider says.
-        return visit.settle() if visit.is_known() else ask(visit)
+        # Another callback of this identity or address was faster, or the model wants more than a provider says.
+        faster = visit.is_known() or users.find_by_address(address) is not None
+        return visit.settle() if faster else ask(visit)
 
 
 def ask(visit: Visit) -> ResponseReturnValue:

@@ -239,6 +239,8 @@ class Visit:
         values = {name: profile[name] for name in changed} | {"updated_at": now}
         if self.grant.token.access_token:
             values |= token_values(self.grant.token)
+        elif getattr(connection, "status", None) == CLAIMED:
+            values["status"] = "active"
         if login:
             values["last_login_at"] = now
         store.update_connection(connection, **values)
