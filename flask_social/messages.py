@@ -48,6 +48,7 @@ DEFAULTS: dict[str, Message] = {
         "Your account is made. Open the link in the mail that we sent you, then log in with %(provider)s.",
         "success",
     ),
+    "mail_unavailable": ("We cannot send you the mail that would prove your address. Please contact support.", "error"),
     "proof_sent": ("We sent you a mail. Open its link in this browser to go on.", "info"),
     "proof_invalid": ("This link belongs to another visit. Use the newest mail, in the browser you began in.", "error"),
     "not_admitted": ("Signing up here with this %(provider)s account is not possible.", "error"),

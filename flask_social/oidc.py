@@ -101,6 +101,7 @@ def read_id_token(
     issuer: str,
     issuer_aliases: cabc.Collection[str] = (),
     client_id: str,
+    presenters: cabc.Collection[str] = (),
     nonce: str | None,
     access_token: str | None,
     now: dt.datetime,
@@ -108,6 +109,7 @@ def read_id_token(
 ) -> Identity:
     """Checks the claims of an ID token (Core 1.0 sections 2, 3.1.3.7 and 3.1.3.8).
 
+    :param presenters: other clients of the application that may have asked for the token (``azp``): its native apps.
     :param nonce: what was sent; ``None`` when the provider has no nonce.
     :param access_token: compared with ``at_hash`` when the token has one.
     :param authenticated_after: seconds since the epoch; the person must have authenticated since then.
@@ -116,7 +118,7 @@ def read_id_token(
     claims, seconds = signed.claims, now.timestamp()
     if claims.get("iss") not in (issuer, *issuer_aliases):
         raise IdTokenInvalid("The ID token comes from another issuer (iss).")
-    _check_audience(claims, client_id)
+    _check_audience(claims, client_id, presenters)
     if _time(claims, "exp") + LEEWAY <= seconds:
         raise IdTokenInvalid("The ID token has expired (exp).")
     if _time(claims, "iat") - LEEWAY > seconds:
@@ -146,12 +148,12 @@ def half_hash(value: str, algorithm: str) -> str:
     return base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode("ascii")
 
 
-def _check_audience(claims: dict[str, t.Any], client_id: str) -> None:
+def _check_audience(claims: dict[str, t.Any], client_id: str, presenters: cabc.Collection[str] = ()) -> None:
     audience, azp = claims.get("aud"), claims.get("azp")
     audiences = audience if isinstance(audience, list) else [audience]
     if client_id not in audiences or not all(isinstance(item, str) for item in audiences):
         raise IdTokenInvalid("The ID token is meant for another client (aud).")
-    if (azp is not None or len(audiences) > 1) and azp != client_id:
+    if (azp is not None or len(audiences) > 1) and azp not in (client_id, *presenters):
         raise IdTokenInvalid("The ID token was issued to another client (azp).")
 
 

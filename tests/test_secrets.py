@@ -18,7 +18,7 @@ from flask import flash
 
 import flask_social
 from flask_social.clients.base import LOGGERS, RedactingFilter, install_filters
-from flask_social.datastores.base import TOKEN_COLUMNS
+from flask_social.datastores.columns import TOKEN_COLUMNS
 from flask_social.testing import StandIn
 from flask_social.testing.pytest_plugin import SocialLogin
 from flask_social.values import OAuthResponse

@@ -280,6 +280,21 @@ def test_an_id_token_that_does_not_hold(
     assert set(kit.names()) == {"attempt_refused"}
 
 
+def test_native_apps_of_our_own(social_provider: t.Any, social_login: t.Any) -> None:
+    """An app asks under its own client id for a token that is meant for us; a redirect's token is none of its."""
+    settings = social_provider.settings("google", token_login=True, native_clients=["our-android-app"], signup="auto")
+    kit = make_kit({"google": settings})
+    for azp, fine in (("our-android-app", True), ("another-app", False), (["our-android-app"], False)):
+        client = kit.app.test_client()
+        token = social_provider.mint_id_token("google", "ada", nonce=ask(client), azp=azp)
+        assert (show(client, id_token=token).status_code == 200) is fine
+        assert (kit.who(client) is not None) is fine
+    client = kit.app.test_client()
+    social_provider.faults.add("id_token", claims={"azp": "our-android-app"})
+    social_login(client, "google", "ada")
+    assert (kit.events[-1][1]["code"], kit.who(client)) == ("id_token_invalid", None)
+
+
 def test_the_public_key_is_no_secret(kit: Kit, client: t.Any, social_provider: t.Any) -> None:
     nonce = ask(client)
     good = social_provider.mint_id_token("google", "ada", nonce=nonce)

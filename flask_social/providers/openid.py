@@ -28,6 +28,8 @@ class OIDCProvider(OAuth2Provider):
     nonce: bool = True
     id_token_algs: tuple[str, ...] = jws.PUBLIC_ALGORITHMS
     issuer_aliases: tuple[str, ...] = ()
+    #: Client ids of the application's own native apps, which ask for ID tokens that are meant for us.
+    native_clients: tuple[str, ...] = ()
     #: Claims that every ID token must hold, with these values, such as ``{"hd": "example.org"}`` at Google.
     required_claims: cabc.Mapping[str, t.Any] = {}
     #: The ``prompt`` that makes the person authenticate again; ``None`` where the provider has none.
@@ -97,7 +99,7 @@ class OIDCProvider(OAuth2Provider):
             raise AttemptRefused("An access token does not say for whom it was made.", code="token_refused")
         server = yield from self.server(context)
         token = Token("", id_token=id_token)
-        identity = yield from _verified(self, context, server, token, nonce)
+        identity = yield from _verified(self, context, server, token, nonce, presenters=self.native_clients)
         return Answer(token, identity.claims, identity.issuer, identity.auth_time, _evidence(identity))
 
     def _identify(self, context: Context, attempt: Attempt, token: Token) -> Flow[Answer]:
@@ -124,7 +126,13 @@ _CLAIMS = (("email", "email"), ("profile", "name"))
 
 
 def _verified(
-    provider: OIDCProvider, context: Context, server: Server, token: Token, nonce: str | None, since: int | None = None
+    provider: OIDCProvider,
+    context: Context,
+    server: Server,
+    token: Token,
+    nonce: str | None,
+    since: int | None = None,
+    presenters: tuple[str, ...] = (),
 ) -> Flow[oidc.Identity]:
     signed = yield from oidc.verify_id_token(
         token.id_token,
@@ -139,6 +147,7 @@ def _verified(
         issuer=provider.issuer or "",
         issuer_aliases=provider.issuer_aliases,
         client_id=provider.consumer_key,
+        presenters=presenters,
         nonce=nonce,
         access_token=token.access_token or None,
         now=context.now,

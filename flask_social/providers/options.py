@@ -32,6 +32,7 @@ OIDC = OAUTH2 | {
     "issuer_aliases",
     "verify_prompt",
     "required_claims",
+    "native_clients",
     "second_factor",
 }
 
@@ -154,6 +155,7 @@ _READERS: dict[str, cabc.Callable[[str, object], t.Any]] = {
     "revoke_url": _url,
     "jwks_uri": _url,
     "issuer_aliases": _texts,
+    "native_clients": _texts,
     "second_factor": _texts,
     "id_token_algs": _algorithms,
     "token_auth_method": _auth_method,

@@ -100,6 +100,11 @@ def _send_proof(state: SocialState, provider: Provider, found: Pending, address:
     """Sends a link to an address that somebody has to prove, and lets the identity wait on."""
     if not joining.in_domains(state, address):
         return answers.refuse_request(state, "not_admitted", provider.name)
+    if not users.mail_is_set_up():
+        answers.logger.error(
+            "signing up through %s needs a mail to prove an address: set up Flask-Mailman", provider.id
+        )
+        return answers.refuse_request(state, "mail_unavailable", provider.name)
     typed = {name: value for name, value in guard.fields().items() if isinstance(value, str) and name not in _NOT_SHOWN}
     waiting.keep(state, dc.replace(found, typed=typed))
     proof = state.vault.seal(_PROOF, f"{found.nonce} {address}".encode())

@@ -31,6 +31,8 @@ _STATUS = {
     "last_login_method": 409,
     "store_busy": 503,
     "attempts_unavailable": 503,
+    "mail_unavailable": 503,
+    "merge_conflict": 409,
 }
 
 #: Ends that need no words: the page that follows says it all.
