@@ -58,32 +58,27 @@ def signals(client: FlaskClient) -> list[str]:
     return re.findall(r'<span class="badge[^>]*>(\w+)<', client.get("/activity/rows").text)
 
 
-def test_a_stranger_registers_and_connects(client: FlaskClient, social_login: t.Any) -> None:
-    assert social_login(client, "google", "grace").location == "/join"
-    assert "Google told us who you are" in client.get("/join").text
-    fields = {"email": "grace@example.org", "password": PASSWORD, "password_confirm": PASSWORD}
-    assert post(client, "/register", **fields).location == "/profile"
-    assert "You came with Google" in client.get("/profile").text
-    assert social_login(client, "google", "grace", intent="connect").location == "/profile"
-    profile = client.get("/profile").text
-    assert "Connection established to Google" in profile
-    assert "You came with Google" not in profile
+def test_a_stranger_signs_up(client: FlaskClient, social_login: t.Any) -> None:
+    """Google has proven the address, so that the form is all."""
+    assert social_login(client, "google", "grace").location == "/signup/google"
+    page = client.get("/signup/google").text
+    assert "You are new here as Grace Hopper." in page
+    assert post(client, "/signup/google", email="grace@example.com").location == "/profile"
+    assert "grace@example.com" in client.get("/profile").text
+    assert signals(client)[:2] == ["login_completed", "user_authenticated"]
+    assert {"user_registered", "user_signed_up", "connection_created"} <= set(signals(client)[2:5])
     client.post("/logout")
     assert social_login(client, "google", "grace").location == "/profile"
-    assert signals(client)[:4] == ["login_completed", "user_authenticated", "connection_created", "user_authenticated"]
 
 
-def test_who_registers_without_coming_from_a_provider(client: FlaskClient) -> None:
-    assert "Nobody here has connected that account yet." in client.get("/join").text
-    log_in(client)
-    assert "You came with" not in client.get("/profile").text
-
-
-def test_connecting_something_else_first(client: FlaskClient, social_login: t.Any) -> None:
-    social_login(client, "google", "ada")
-    log_in(client)
-    social_login(client, "foursquare", "ada", intent="connect")
-    assert "You came with Google" in client.get("/profile").text
+def test_an_address_is_proven_by_mail(client: FlaskClient, social_login: t.Any) -> None:
+    assert "No mail yet." in client.get("/mails").text
+    social_login(client, "facebook", "grace")
+    assert post(client, "/signup/facebook", email="grace@example.com").location == "/signup/facebook"
+    (link,) = re.findall(r'href="(http[^"]+proof=[^"]+)"', client.get("/mails").text)
+    assert client.get(link).location == "/signup/facebook"
+    assert "grace@example.com is proven" in client.get("/signup/facebook").text
+    assert post(client, "/signup/facebook", email="grace@example.com").location == "/profile"
 
 
 @pytest.mark.parametrize("provider_id", NAMES)
@@ -145,7 +140,7 @@ def test_the_activity_list_is_bounded(client: FlaskClient) -> None:
 
 
 def test_the_policy_of_every_page(client: FlaskClient, social_provider: t.Any) -> None:
-    for path in ("/", "/login", "/register", "/join", "/activity", "/static/demo.css", "/nowhere"):
+    for path in ("/", "/login", "/register", "/mails", "/activity", "/static/demo.css", "/nowhere"):
         answer = client.get(path)
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'self'" in policy

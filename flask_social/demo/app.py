@@ -6,6 +6,7 @@ import secrets
 import typing as t
 
 from flask import Flask, Response
+from flask_mailman import Mail
 from flask_security import Security, SQLAlchemyUserDatastore, hash_password
 
 from ..core import Social
@@ -50,15 +51,16 @@ def create_app(stand_in: StandIn, database: str, *, password: str) -> Flask:
         SOCIAL_OIDC=stand_in.settings("oidc", name="Example Corp", response_mode="form_post"),
         SOCIAL_CONNECT_ALLOW_VIEW="/profile",
         SOCIAL_CONNECT_DENY_VIEW="/profile",
-        # Somebody who is not known yet: "log in or register, then connect".
-        SOCIAL_NOT_CONNECTED_VIEW="/join",
+        # Somebody who is not known yet gets a form; an address that the provider has not proven, a mail first.
+        SOCIAL_SIGNUP="ask",
+        MAIL_BACKEND="locmem",
+        MAIL_DEFAULT_SENDER="demo@example.org",
     )
     db.init_app(app)
     users = SQLAlchemyUserDatastore(db, User, Role)
     Security(app, users)
     social = Social(app, SQLAlchemyConnectionDatastore(db, Connection))
-    app.register_blueprint(views.create_blueprint(social, Audit(app)))
-    views.remember_who_came(app)
+    app.register_blueprint(views.create_blueprint(social, Audit(app), Mail(app)))
 
     policy = (
         "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "

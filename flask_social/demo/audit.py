@@ -84,6 +84,11 @@ _LISTENED: dict[str, tuple[t.Any, str, t.Callable[..., str]]] = {
         "plain",
         lambda user, provider_id: f"{user.email} disconnected {provider_id}",
     ),
+    "user_signed_up": (
+        signals.user_signed_up,
+        "good",
+        lambda user, connection: f"{user.email} signed up with {_account(connection)}",
+    ),
     "token_refreshed": (signals.token_refreshed, "plain", _account),
     "token_refresh_failed": (signals.token_refresh_failed, "bad", _account),
     "attempt_refused": (

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-import typing as t
 
-from flask import Blueprint, Flask, abort, render_template, session
+from flask import Blueprint, abort, render_template
 from flask.typing import ResponseReturnValue
-from flask_security import auth_required, current_user
+from flask_mailman import Mail
+from flask_security import auth_required
 
 from ..core import Social
-from ..providers.base import Provider
-from ..signals import connection_created, login_failed
 from .audit import Audit
 from .calls import CALLS, source
 
-#: Session key: the provider through which somebody came who is not known yet.
-_CAME_WITH = "demo_came_with"
 
-
-def create_blueprint(social: Social, audit: Audit) -> Blueprint:
+def create_blueprint(social: Social, audit: Audit, mail: Mail) -> Blueprint:
     """The routes."""
     pages = Blueprint("demo", __name__)
 
@@ -27,15 +22,15 @@ def create_blueprint(social: Social, audit: Audit) -> Blueprint:
     def home() -> ResponseReturnValue:
         return render_template("demo/home.html", entries=audit.entries(5))
 
-    @pages.get("/join")
-    def join() -> ResponseReturnValue:
-        """Where somebody lands whose account at a provider is not connected to a user here."""
-        return render_template("demo/join.html", came_with=session.get(_CAME_WITH))
+    @pages.get("/mails")
+    def mails() -> ResponseReturnValue:
+        """What a person would find in the mailbox."""
+        return render_template("demo/mails.html", mails=list(reversed(getattr(mail.state, "outbox", ()))))
 
     @pages.get("/profile")
     @auth_required("session")
     def profile() -> ResponseReturnValue:
-        return render_template("demo/profile.html", came_with=session.get(_CAME_WITH))
+        return render_template("demo/profile.html")
 
     @pages.get("/apis")
     @auth_required("session")
@@ -69,20 +64,3 @@ def create_blueprint(social: Social, audit: Audit) -> Blueprint:
         return render_template("demo/_rows.html", entries=audit.entries())
 
     return pages
-
-
-def remember_who_came(app: Flask) -> None:
-    """Remembers for which provider a person is to be offered the connect button, until it is connected.
-
-    Only the provider's name is kept: whoever registers next proves the account again by connecting it.
-    """
-
-    def came(sender: Flask, provider: Provider, **_: t.Any) -> None:
-        session[_CAME_WITH] = provider.id
-
-    def connected(sender: Flask, user: t.Any, connection: t.Any) -> None:
-        if current_user == user and session.get(_CAME_WITH) == connection.provider_id:
-            session.pop(_CAME_WITH)
-
-    login_failed.connect(came, sender=app, weak=False)
-    connection_created.connect(connected, sender=app, weak=False)

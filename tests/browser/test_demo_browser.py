@@ -53,8 +53,9 @@ def test_the_whole_walk(page: Page, demo: Demo, provider_id: str) -> None:
     name = PROVIDERS[provider_id]
     page.goto(f"{demo.url}/login")
     press(page, f"Log in with {name}", "person-ada")
-    page.wait_for_url(f"{demo.url}/join")
-    assert message(page) == f"{name} account not associated with an existing user"
+    page.wait_for_url(f"{demo.url}/signup/{provider_id}")
+    assert page.get_by_role("heading", level=1).inner_text() == f"Sign up with {name}"
+    page.get_by_role("link", name="I have an account already").click()
 
     log_in(page, demo)
     press(page, f"Connect {name}", "person-ada")
@@ -165,7 +166,7 @@ def test_the_keyboard_reaches_every_button(page: Page, demo: Demo) -> None:
 @pytest.mark.parametrize("width", [390, 1280])
 def test_no_page_is_wider_than_its_window(new_page: NewPage, demo: Demo, width: int, scheme: str) -> None:
     page = new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    for path in ("/", "/login", "/register", "/join"):
+    for path in ("/", "/login", "/register", "/mails"):
         page.goto(demo.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
     log_in(page, demo)
