@@ -49,6 +49,7 @@ DEFAULTS: dict[str, Message] = {
         "success",
     ),
     "mail_unavailable": ("We cannot send you the mail that would prove your address. Please contact support.", "error"),
+    "too_many_mails": ("We sent you several mails already. Use the newest one, or start again later.", "error"),
     "proof_sent": ("We sent you a mail. Open its link in this browser to go on.", "info"),
     "proof_invalid": ("This link belongs to another visit. Use the newest mail, in the browser you began in.", "error"),
     "not_admitted": ("Signing up here with this %(provider)s account is not possible.", "error"),
@@ -112,7 +113,15 @@ CODES = frozenset(DEFAULTS)
 #: Codes after which ``SOCIAL_<CODE>_VIEW`` may say where to go; the others end in the error page.
 VIEW_CODES = CODES - {
     *("csrf_required", "origin_mismatch", "cannot_verify", "connection_unknown", "store_busy"),
-    *("provider_unknown", "nothing_waits", "link_mismatch", "proof_invalid", "user_refused", "merge_conflict"),
+    *(
+        "provider_unknown",
+        "nothing_waits",
+        "link_mismatch",
+        "proof_invalid",
+        "too_many_mails",
+        "user_refused",
+        "merge_conflict",
+    ),
 }
 
 

@@ -22,6 +22,9 @@ from .vault import Vault
 #: For how many seconds an identity waits: for a sign-up form, and for the proof of a local account.
 LIFETIME = {"signup": 900, "link": 300, "merge": 300}
 
+#: How many mails one identity may cause: they go to whatever address is typed in.
+MAX_MAILS = 3
+
 #: Longest sealed text, in characters. A browser takes cookies of 4,096 bytes, and other things are in this one.
 MAX_SEALED = 2000
 
@@ -42,6 +45,7 @@ class Pending:
     :param typed: what the person wrote into the form, while they prove the address.
     :param nonce: what ties the proof to this identity: it travels in the ``next`` of the login that proves.
     :param created_at: seconds since the epoch.
+    :param mails: how many mails were sent to prove an address.
     :param proven: the address that the provider, or a mail of ours, has proven.
     :param whole: whether the tokens are still there; those that fit into no cookie are dropped.
     """
@@ -56,6 +60,7 @@ class Pending:
     next_url: str | None = None
     fields: cabc.Mapping[str, t.Any] = dc.field(default_factory=dict)
     typed: cabc.Mapping[str, str] = dc.field(default_factory=dict)
+    mails: int = 0
     proven: str | None = None
     whole: bool = True
 

@@ -167,6 +167,12 @@ def test_the_same_by_json(go: Go) -> None:
     assert kit.who(client) == "ada@example.com"
 
 
+def test_one_identity_sends_three_mails_at_most(go: Go) -> None:
+    kit, client = go("facebook", "ada")
+    found = [send_json(client, "/signup/facebook", email=f"victim{n}@example.net").status_code for n in range(5)]
+    assert (found, len(kit.mails)) == ([202, 202, 202, 429, 429], 3)
+
+
 def test_a_person_without_an_address_gives_one(go: Go) -> None:
     kit, client = go("google", "alan")
     assert send(client, "/signup/google", email="").status_code == 400

@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from .. import security, users
 from ..errors import AnswerInvalid, AttemptsUnavailable, StoreError
-from ..pending import Pending
+from ..pending import MAX_MAILS, Pending
 from ..providers.base import Provider
 from ..state import SocialState
 from ..values import Attempt, Intent
@@ -106,7 +106,9 @@ def _send_proof(state: SocialState, provider: Provider, found: Pending, address:
         )
         return answers.refuse_request(state, "mail_unavailable", provider.name)
     typed = {name: value for name, value in guard.fields().items() if isinstance(value, str) and name not in _NOT_SHOWN}
-    waiting.keep(state, dc.replace(found, typed=typed))
+    if found.mails >= MAX_MAILS:
+        return answers.refuse_request(state, "too_many_mails", provider.name)
+    waiting.keep(state, dc.replace(found, typed=typed, mails=found.mails + 1))
     proof = state.vault.seal(_PROOF, f"{found.nonce} {address}".encode())
     path = answers.own_url(state, "signup", provider_id=provider.id)
     link = targets.absolute(state, f"{path}?proof={proof}")

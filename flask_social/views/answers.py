@@ -32,6 +32,7 @@ _STATUS = {
     "store_busy": 503,
     "attempts_unavailable": 503,
     "mail_unavailable": 503,
+    "too_many_mails": 429,
     "merge_conflict": 409,
 }
 
