@@ -88,7 +88,7 @@ def _made_after_csrf(made: Kit, providers: dict[str, t.Any]) -> Kit:
     users = made.security.datastore
     security = Security(app, SQLAlchemyUserDatastore(made.db, made.User, users.role_model))
     social = Social(app, SQLAlchemyConnectionDatastore(made.db, made.Connection))
-    kit = Kit(app, made.db, made.User, made.Connection, security, social)
+    kit = Kit(app, made.db, made.User, made.Connection, security, social, made.mail)
     listen(app, kit.events)
     add_pages(app)
     with app.app_context():

@@ -11,7 +11,7 @@ from joserfc import jws
 
 from flask_social.testing.faults import REMOVE
 
-from .appkit import JSON, Kit
+from .appkit import JSON, SAME_ORIGIN, Kit
 from .lyingkit import PLACES, Refusals, can_be_said, connected, lying_kit, plant, rows, says, user_client
 
 everywhere = pytest.mark.parametrize("provider", PLACES)
@@ -102,8 +102,9 @@ def test_an_address_is_nobody(kit: Kit, social_login: t.Any, social_provider: t.
     client = kit.app.test_client()
     for value in ("ada@example.org", "ADA@Example.ORG"):
         says(social_provider.faults, provider, email=value)
-        assert social_login(client, provider, "grace").location == "/login"
-        assert kit.events[-1][1]["code"] == "not_connected"
+        assert social_login(client, provider, "grace").location == "/link"  # prove that it is you
+        assert client.post("/link", headers=SAME_ORIGIN).status_code == 200
+    assert kit.events == []
     assert kit.who(client) is None
     assert rows(kit) == []
 

@@ -86,6 +86,10 @@ PATHS: dict[str, set[str]] = {
     "/callback/google": {"GET", "POST"},
     "/disconnect/google": {"POST"},
     "/connections": {"GET"},
+    "/signup/google": {"GET", "POST"},
+    "/link": {"GET", "POST"},
+    "/merge": {"GET", "POST"},
+    "/token/google": {"POST"},
 }
 
 
@@ -118,7 +122,8 @@ def test_reading_begins_nothing(social_provider: t.Any, logged_in: bool, method:
             fresh = world.kit.app.test_client()
             for browser in (client, fresh):
                 answer = browser.open(path, method=method, headers=headers)
-                assert answer.status_code in (200, 302, 401) if method in allowed else answer.status_code == 405
+                # 400: no identity waits for a form here.
+                assert answer.status_code in (200, 302, 400, 401) if method in allowed else answer.status_code == 405
                 assert social_provider.url not in str(answer.headers)
             with fresh.session_transaction() as session:
                 found[path] = set(session) - {"_flashes"}

@@ -164,7 +164,8 @@ def test_an_application(config: dict[str, t.Any]) -> None:
     event("started")
     assert isinstance(app.extensions["social"], SocialState)
     prefix = config.get("SOCIAL_URL_PREFIX") or ""
-    assert app.test_client().post(f"{prefix}/login/nobody").status_code == 404
+    with app.test_client().get(f"{prefix}/social-static/social.css") as answer:
+        assert answer.status_code == 200
 
 
 # Providers ----------------------------------------------------------------------------------------------------
