@@ -8,7 +8,7 @@ import typing as t
 
 from flask import Flask
 
-from . import legacy, security, users
+from . import hooks, legacy, security, users
 from .clients import ApiContext, build_api, build_session
 from .clients.base import install_filters
 from .datastores.base import ConnectionDatastore
@@ -27,7 +27,7 @@ from .views import create_blueprint, register, waiting
 from .views.merging import renumber
 from .views.outcomes import finish_login
 from .views.pages import Pages
-from .views.unproven import drop_unproven
+from .views.unproven import drop_unproven, forget_sign_up
 
 
 class Social:
@@ -67,8 +67,9 @@ class Social:
             if app.config.get(setting, template) == template:
                 app.config[setting] = template.replace("security/", "social/", 1)
         security.on_second_factor(app, finish_login)
-        security.on_proof_of_address(app, functools.partial(drop_unproven, state))
-        security.on_change_of_user(app, functools.partial(waiting.drop_unless_proven, state))
+        hooks.on_proof_of_address(app, functools.partial(drop_unproven, state))
+        hooks.on_change_of_user(app, functools.partial(waiting.drop_unless_proven, state))
+        hooks.on_change_of_user(app, forget_sign_up)
         with app.app_context():
             store.install(security.user_model())
         _warn_of_forged_hosts(app, state.settings)

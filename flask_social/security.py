@@ -14,7 +14,6 @@ from json import dumps, loads
 
 from flask import Flask, Response, redirect, request, session
 from flask.typing import ResponseReturnValue
-from flask_login import user_logged_in, user_logged_out
 from flask_security import (
     anonymous_user_required,
     check_and_update_authn_fresh,
@@ -22,10 +21,8 @@ from flask_security import (
     get_request_attr,
     get_url,
     login_user,
-    password_reset,
     url_for_security,
     user_authenticated,
-    user_confirmed,
 )
 from flask_security.confirmable import requires_confirmation
 from werkzeug.routing import BuildError
@@ -49,6 +46,7 @@ RELIES_ON = (
     "two_factor_plugins.get_setup_tf_methods",
     "datastore.find_user",
     "webauthn",
+    "support_mfa",
 )
 
 #: Seconds for which a login waits for its second factor.
@@ -193,17 +191,19 @@ def second_factor(of: t.Any, key: ConnectionKey, next_url: str | None) -> Respon
     return t.cast("ResponseReturnValue | None", answer)
 
 
+def is_logged_in_still(of: t.Any) -> bool:
+    """Whether the session of this request is one of the user's yet, as the database says at this moment."""
+    found = _security().datastore.find_user(fs_uniquifier=str(session.get("_user_id")))
+    return found is not None and user_id(found) == user_id(of)
+
+
 def has_second_factor(of: t.Any) -> bool:
     """Whether a login of this user asks for a second factor, or makes them set one up."""
-    config = current_config()
-    if not config["SECURITY_TWO_FACTOR"]:
+    security = _security()
+    if not security.support_mfa:
         return False
-    keys = getattr(of, "webauthn", ()) if _security().webauthn else ()
-    return bool(
-        config["SECURITY_TWO_FACTOR_REQUIRED"]
-        or getattr(of, "tf_primary_method", None)
-        or any(credential.usage == "secondary" for credential in keys)
-    )
+    methods = security.two_factor_plugins.get_setup_tf_methods(of)
+    return bool(of.check_tf_required(methods, False)[0])  # no remembered browser counts here
 
 
 def has_set_up_second_factor(of: t.Any) -> bool:
@@ -255,26 +255,6 @@ def on_second_factor(app: Flask, finish: cabc.Callable[[t.Any, ConnectionKey, st
             finish(signal["user"], ConnectionKey(provider_id, subject), next_url)
 
     user_authenticated.connect(authenticated, sender=app, weak=False)
-
-
-def on_change_of_user(app: Flask, changed: cabc.Callable[[t.Any | None], None]) -> None:
-    """Calls ``changed(user)`` when somebody logs in here, and ``changed(None)`` when they log out, however they do."""
-    user_logged_in.connect(lambda sender, user, **more: changed(user), sender=app, weak=False)
-    user_logged_out.connect(lambda sender, **more: changed(None), sender=app, weak=False)
-
-
-def on_proof_of_address(app: Flask, proven: cabc.Callable[[t.Any, bool], None]) -> None:
-    """Calls ``proven(user, reset)`` when a mail proves the address of a user that was not proven before.
-
-    ``reset`` says that it did so by a new password.
-    """
-
-    def reset(sender: Flask, user: t.Any, **more: t.Any) -> None:
-        if users.needs_confirmation(user):
-            proven(user, True)
-
-    user_confirmed.connect(lambda sender, user, **more: proven(user, False), sender=app, weak=False)
-    password_reset.connect(reset, sender=app, weak=False)
 
 
 def other_ways_in(of: t.Any) -> list[str]:

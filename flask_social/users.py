@@ -6,9 +6,18 @@ Beside :mod:`flask_social.security` the only file that imports Flask-Security.
 from __future__ import annotations
 
 import collections.abc as cabc
+import logging
+import secrets
 import typing as t
 
-from flask_security import MailUtil, hash_password, send_mail, user_registered, verify_password
+from flask_security import (
+    ConfirmRegisterForm,
+    MailUtil,
+    hash_password,
+    send_mail,
+    user_registered,
+    verify_password,
+)
 from flask_security.confirmable import generate_confirmation_link
 from wtforms import PasswordField
 from wtforms.validators import Optional
@@ -23,6 +32,8 @@ PROTECTED = frozenset(
     " tf_primary_method tf_totp_secret tf_phone_number us_totp_secrets us_phone_number mf_recovery_codes webauthn"
     " login_count last_login_at current_login_at last_login_ip current_login_ip create_datetime update_datetime".split()
 )
+
+logger = logging.getLogger("flask_social")
 
 #: Names without a promise, on the ``Security`` object, which sign-up needs.
 RELIES_ON = ("forms", "mail_util", "confirmable", "datastore.find_user", "datastore.create_user")
@@ -154,7 +165,7 @@ def welcome(user: t.Any, form_data: cabc.Mapping[str, t.Any]) -> None:
     )
     config = current_config()
     if config["SECURITY_SEND_REGISTER_EMAIL"] and user.email:
-        send_mail(
+        _try_to_send(
             config["SECURITY_EMAIL_SUBJECT_REGISTER"],
             user.email,
             config["SECURITY_REGISTER_EMAIL_TEMPLATE"],
@@ -164,10 +175,23 @@ def welcome(user: t.Any, form_data: cabc.Mapping[str, t.Any]) -> None:
         )
 
 
-def send_address_proof(address: str, provider_name: str, link: str) -> None:
-    """Sends the link that proves an address before there is a user."""
+def send_address_proof(address: str, provider_name: str, link: str) -> bool:
+    """Sends the link that proves an address before there is a user; ``False`` when that failed."""
     subject = translate("Please prove your e-mail address")
-    send_mail(subject, address, "social/email/prove_address", link=link, provider=provider_name)
+    return _try_to_send(subject, address, "social/email/prove_address", link=link, provider=provider_name)
+
+
+def _try_to_send(subject: str, address: str, template: str, **values: t.Any) -> bool:
+    """Sends a mail, and says whether that worked. A mail server that is down fails no request of ours."""
+    if not mail_is_set_up():
+        logger.error("a mail could not be sent: this application has no mail set up")
+        return False
+    try:
+        send_mail(subject, address, template, **values)
+    except Exception as error:  # whatever the mail library raises
+        logger.error("a mail could not be sent: %s", type(error).__name__)
+        return False
+    return True
 
 
 def mail_is_set_up() -> bool:
@@ -235,14 +259,14 @@ def _without_passwords(cls: type[t.Any]) -> type[t.Any]:
         password_confirm = PasswordField(validators=[Optional()])
 
         def validate(self, **options: t.Any) -> bool:
-            super().validate(**options)
-            ignored = ["password", "password_confirm"]
+            if isinstance(self, ConfirmRegisterForm):  # the forms before 5.6 demand a password themselves
+                self.password.data = self.password_confirm.data = secrets.token_urlsafe(32)
             if not self.email.data and not needs_address():
                 self.email.data = None
-                ignored.append("email")
-            for name in ignored:
-                self[name].errors = []
-            return not self.errors
+                self.email.validators = [Optional()]
+            passed = super().validate(**options)
+            self.password.data = self.password_confirm.data = None
+            return bool(passed) and not self.errors
 
     return SignUpForm
 

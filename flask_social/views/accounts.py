@@ -30,7 +30,7 @@ def signup(state: SocialState, provider_id: str) -> ResponseReturnValue:
     provider = answers.provider_or_404(state, provider_id)
     try:
         return _signup(state, provider)
-    except (AnswerInvalid, AttemptsUnavailable) as error:
+    except (AnswerInvalid, StoreError) as error:
         return answers.refuse_request(state, error.code, provider.name)
 
 
@@ -49,10 +49,9 @@ def _signup(state: SocialState, provider: Provider) -> ResponseReturnValue:
 
 def _sent(state: SocialState, provider: Provider, found: Pending) -> ResponseReturnValue:
     visit = _visit(state, provider, found, "login")
-    if visit.is_known():  # a second click: the first one made the account
-        waiting.drop(state)
-        return settle(state, provider, visit.attempt, visit.grant)
-    form = users.sign_up_form(found.fields, MultiDict(guard.fields()))
+    if visit.is_known():
+        return _made_already(state)
+    form = users.sign_up_form(found.fields, MultiDict(_typed()))
     if not form.validate():
         if users.hides_owners(form):
             return _pretend(state, provider, visit)
@@ -69,11 +68,38 @@ def _sent(state: SocialState, provider: Provider, found: Pending) -> ResponseRet
     try:
         return joining.enrol(visit, fields, proven=found.proven)
     except StoreError as error:
+        if error.code == "duplicate_connection":
+            return _made_already(state)
         if error.code != "user_refused":
-            waiting.drop(state)
-            return settle(state, provider, visit.attempt, visit.grant)  # somebody was faster: decide again
+            raise
         form.form_errors.append(answers.text(state, "user_refused", provider.name))
         return _show_form(state, provider, found, form, 409)
+
+
+def _made_already(state: SocialState) -> ResponseReturnValue:
+    """A second click, whose first one made the account and logged in. It must not be a login of its own.
+
+    An identity that waits has no one-use code: whoever finds the form, or an older cookie, could come in by it.
+    """
+    waiting.drop(state)
+    page = security.after_login_url()
+    return security.json({"next": page}) if security.wants_json() else redirect(page, 303)
+
+
+def _typed() -> dict[str, t.Any]:
+    """What the form was sent with, as far as a form can send it."""
+    given = {name: value for name, value in guard.fields().items() if name not in _NOT_SHOWN}
+    # What is no text counts as nothing, and not as what the form showed at first.
+    return {n: value if isinstance(value, (str, bool)) and _is_text(value) else "" for n, value in given.items()}
+
+
+def _is_text(value: object) -> bool:
+    """Whether UTF-8 can carry it: JSON may hold half a surrogate pair."""
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _show_form(
@@ -100,19 +126,19 @@ def _send_proof(state: SocialState, provider: Provider, found: Pending, address:
     """Sends a link to an address that somebody has to prove, and lets the identity wait on."""
     if not joining.in_domains(state, address):
         return answers.refuse_request(state, "not_admitted", provider.name)
-    if not users.mail_is_set_up():
-        answers.logger.error(
-            "signing up through %s needs a mail to prove an address: set up Flask-Mailman", provider.id
-        )
+    if not state.settings.app_url and not targets.hosts_are_trusted():
+        # The link would lead wherever the Host header says, and whoever opens it proves the address there.
+        answers.logger.error("signing up through %s needs SOCIAL_APP_URL or TRUSTED_HOSTS for its mails", provider.id)
         return answers.refuse_request(state, "mail_unavailable", provider.name)
-    typed = {name: value for name, value in guard.fields().items() if isinstance(value, str) and name not in _NOT_SHOWN}
     if found.mails >= MAX_MAILS:
         return answers.refuse_request(state, "too_many_mails", provider.name)
+    typed = {name: value for name, value in _typed().items() if isinstance(value, str)}
     waiting.keep(state, dc.replace(found, typed=typed, mails=found.mails + 1))
     proof = state.vault.seal(_PROOF, f"{found.nonce} {address}".encode())
     path = answers.own_url(state, "signup", provider_id=provider.id)
     link = targets.absolute(state, f"{path}?proof={proof}")
-    users.send_address_proof(address, provider.name, link)
+    if not users.send_address_proof(address, provider.name, link):
+        return answers.refuse_request(state, "mail_unavailable", provider.name)
     return _say_proof_sent(state, provider)
 
 

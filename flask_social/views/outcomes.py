@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses as dc
 import functools
 import typing as t
 
@@ -143,12 +144,13 @@ class Visit:
         return self._end_login(wanted)
 
     def connect(self, connection: t.Any) -> ResponseReturnValue:
-        """One more connection for the user who began."""
-        made = self.state.datastore.create_connection(
-            user_id=self.user.id,  # type: ignore[union-attr]  # decide() lets nobody but a user connect
-            **self.new_row(),
-        )
-        self.state.datastore.commit()
+        """One more connection for the user who began, if nobody has ended their sessions meanwhile."""
+        store, user = self.state.datastore, t.cast("t.Any", self.user)
+        with store.lock_user(user.id):
+            if not security.is_logged_in_still(user):
+                return self.refuse("session_changed")
+            made = store.create_connection(user_id=user.id, **self.new_row())
+            store.commit()
         notices.tell(self.state, self.user, self.provider.name, "connected")
         connection_created.send(current_sender(), user=self.user, connection=made)
         return self._end_connect("connected")
@@ -218,9 +220,7 @@ class Visit:
             return found
         if (utcnow() - found.created_at).total_seconds() < CLAIM_LIFETIME:
             raise StoreError("This account is being made at this moment.", code="store_busy")
-        store.delete_connection(
-            provider_id=self.key.provider_id, provider_user_id=self.key.provider_user_id, user_id=found.user_id
-        )
+        store.delete_connection(**dc.asdict(self.key), user_id=found.user_id)
         return None
 
     def _update(self, connection: t.Any, *, login: bool) -> frozenset[str]:

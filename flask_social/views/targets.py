@@ -8,7 +8,7 @@ from flask import request, session, url_for
 
 from ..security import get_url
 from ..settings import Settings
-from ..state import SocialState
+from ..state import SocialState, current_config
 from ..values import Intent
 
 #: Longest ``next``, in bytes.
@@ -74,6 +74,12 @@ def redirect_uri(state: SocialState, provider_id: str, intent: Intent) -> str:
     if state.settings.legacy_callbacks:
         endpoint = "login_callback" if intent == "login" else "connect_callback"
     return absolute(state, url_for(f"{state.settings.blueprint_name}.{endpoint}", provider_id=provider_id))
+
+
+def hosts_are_trusted() -> bool:
+    """Whether the host of a request is one that the application named, or nobody forges it: debugging and tests."""
+    config = current_config()
+    return bool(config.get("TRUSTED_HOSTS") or config["DEBUG"] or config["TESTING"])
 
 
 def absolute(state: SocialState, path: str) -> str:

@@ -1,0 +1,42 @@
+"""What Flask-Security and Flask-Login tell: who comes and goes, and who proved an address by mail."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import typing as t
+
+from flask import Flask, has_request_context, request
+from flask_login import user_logged_in, user_logged_out
+from flask_security import change_email_confirmed, password_reset, user_confirmed
+
+from . import users
+from .state import current_config
+
+
+def on_change_of_user(app: Flask, changed: cabc.Callable[[t.Any | None], None]) -> None:
+    """Calls ``changed(user)`` when somebody logs in here, and ``changed(None)`` when they log out, however they do."""
+    user_logged_in.connect(lambda sender, user, **more: changed(user), sender=app, weak=False)
+    user_logged_out.connect(lambda sender, **more: changed(None), sender=app, weak=False)
+
+
+def on_proof_of_address(app: Flask, proven: cabc.Callable[[t.Any, bool], None]) -> None:
+    """Calls ``proven(user, reset)`` when a mail proves the address of a user that was not proven before.
+
+    ``reset`` says that it did so by a new password. Only what happens in Flask-Security's own views counts: an
+    administrator who confirms a user has seen no mail.
+    """
+
+    def by_mail() -> bool:
+        return has_request_context() and request.blueprint == current_config()["SECURITY_BLUEPRINT_NAME"]
+
+    def confirmed(sender: Flask, user: t.Any, **more: t.Any) -> None:
+        if by_mail():
+            proven(user, False)
+
+    def reset(sender: Flask, user: t.Any, **more: t.Any) -> None:
+        if by_mail() and users.needs_confirmation(user):
+            proven(user, True)
+
+    user_confirmed.connect(confirmed, sender=app, weak=False)
+    change_email_confirmed.connect(confirmed, sender=app, weak=False)
+    password_reset.connect(reset, sender=app, weak=False)
