@@ -197,7 +197,7 @@ class Visits(RuleBasedStateMachine):
         headers = {"Sec-Fetch-Site": "cross-site"}
         got = self.send(browser, "GET", f"/{page}/{place}?{query}", headers=headers)
         for target in REFRESH.findall(got.text) if got.status_code == 200 else ():
-            got = self.send(browser, "GET", html.unescape(target), headers=headers)
+            got = self.send(browser, "GET", html.unescape(target), headers=SAME_ORIGIN)
         assert got.status_code == 302, got.text
         expected = self.model.arrives(browser, answer, place, broken)
         refusals = [values["code"] for name, values in self.kit.events if name == "attempt_refused"]

@@ -178,7 +178,7 @@ def kit(social_provider: t.Any, request: pytest.FixtureRequest) -> Kit:
 
 @pytest.mark.slow
 def test_any_order_of_steps(kit: Kit, social_provider: t.Any) -> None:
-    run_state_machine_as_test(lambda: Machine(kit, social_provider), settings=some.examples(0.4))
+    run_state_machine_as_test(lambda: Machine(kit, social_provider), settings=some.examples(0.1))
 
 
 @pytest.fixture
