@@ -182,11 +182,11 @@ def test_addresses_are_tried_in_the_resolvers_order(peer: Peer, monkeypatch: pyt
 
 
 def test_many_dead_addresses_end_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    resolving(monkeypatch, *(f"198.51.100.{number}" for number in range(50)), seconds=0.4)
-    begun = time.monotonic()
+    """Each costs the connect limit of 0.4 seconds, so that no more than three fit into one second."""
+    tried = resolving(monkeypatch, *(f"198.51.100.{number}" for number in range(50)), seconds=0.4)
     with pytest.raises(ProviderError):
         Transport(timeout=(0.4, 1), deadline=1).exchange()(Request("GET", "http://p.example/"))
-    assert time.monotonic() - begun < 2.5
+    assert 1 <= len(tried) <= 3
 
 
 def test_a_fork_shares_no_connection(peer: Peer) -> None:
