@@ -41,6 +41,8 @@ _TELLING = frozenset(
 
 _Row = list[t.Any]
 
+T = t.TypeVar("T")
+
 
 class AttemptCache(t.Protocol):
     """What is used of a ``cachelib`` cache."""
@@ -130,18 +132,18 @@ def take(
 
 
 def _note(cache: AttemptCache, handle: str, lifetime: float) -> None:
-    try:
-        noted = cache.set(_cache_key(handle), 1, timeout=math.ceil(lifetime))
-    except Exception as error:  # the libraries behind a cache have no error in common
-        raise AttemptsUnavailable() from error
-    if not noted:
+    if not _ask(lambda: cache.set(_cache_key(handle), 1, timeout=math.ceil(lifetime))):
         raise AttemptsUnavailable()
 
 
 def _strike_out(cache: AttemptCache, handle: str) -> bool:
+    return _ask(lambda: cache.delete(_cache_key(handle)))
+
+
+def _ask(call: cabc.Callable[[], T]) -> T:
     try:
-        return cache.delete(_cache_key(handle))
-    except Exception as error:
+        return call()
+    except Exception as error:  # the libraries behind a cache have no error in common
         raise AttemptsUnavailable() from error
 
 

@@ -86,10 +86,17 @@ class Kit:
         return [name for name, _ in self.events]
 
 
-def make_kit(providers: dict[str, t.Any] | None = None, *, passkeys: bool = False, **config: t.Any) -> Kit:
+def make_kit(
+    providers: dict[str, t.Any] | None = None,
+    *,
+    passkeys: bool = False,
+    mixin: type = SQLAlchemyConnectionMixin,
+    **config: t.Any,
+) -> Kit:
     """An application with these provider settings and configuration; tables are made.
 
     :param passkeys: with Flask-Security's model of passkeys.
+    :param mixin: of the connection model.
     """
     app = Flask("tests.appkit")
     app.config.update(CONFIG)
@@ -107,7 +114,7 @@ def make_kit(providers: dict[str, t.Any] | None = None, *, passkeys: bool = Fals
     class User(db.Model, fsqla.FsUserMixin):  # type: ignore[name-defined,misc]
         password = db.Column(db.String(255), nullable=True)
 
-    class Connection(db.Model, SQLAlchemyConnectionMixin):  # type: ignore[name-defined,misc]
+    class Connection(db.Model, mixin):  # type: ignore[name-defined,misc]
         id = db.Column(db.Integer, primary_key=True)
         user_id = db.Column(db.ForeignKey("user.id", ondelete="CASCADE"), nullable=False, index=True)
         user = db.relationship("User")
