@@ -103,7 +103,7 @@ def _withhold_session() -> None:
     """Makes the session of this request one that is never saved, whoever writes to it later (Flask-Login does)."""
     session.clear()
     opened: t.Any = session._get_current_object()  # type: ignore[attr-defined]  # werkzeug's own way
-    opened.__class__ = _withheld(type(opened))
+    opened.__class__ = _withheld(opened.__class__)
 
 
 @functools.cache
