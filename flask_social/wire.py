@@ -110,10 +110,6 @@ class _Dialling(HTTPConnection):
         return found[:MAX_ADDRESSES]
 
 
-class _Connection(_Dialling):
-    pass
-
-
 class _TLSConnection(_Dialling, HTTPSConnection):
     pass
 
@@ -125,7 +121,7 @@ class _PublicTLSConnection(_TLSConnection):
 class Pool(HTTPConnectionPool):
     """Connections to one host that is written in the settings, without TLS."""
 
-    ConnectionCls = _Connection
+    ConnectionCls = _Dialling
 
 
 class TLSPool(HTTPSConnectionPool):

@@ -105,6 +105,7 @@ def make_kit(
     passkeys: bool = False,
     columns: dict[str, t.Any] | None = None,
     forms: dict[str, t.Any] | None = None,
+    mixin: type = SQLAlchemyConnectionMixin,
     **config: t.Any,
 ) -> Kit:
     """An application with these provider settings and configuration; tables are made.
@@ -112,6 +113,7 @@ def make_kit(
     :param passkeys: with Flask-Security's model of passkeys.
     :param columns: of the user model, besides those of Flask-Security or instead of them.
     :param forms: classes for ``Security``, such as ``register_form``.
+    :param mixin: of the connection model.
     """
     app = Flask("tests.appkit")
     app.config.update(CONFIG)
@@ -130,7 +132,7 @@ def make_kit(
     own = {"password": sa.Column(sa.String(255), nullable=True), **(columns or {})}
     User = type("User", (db.Model, fsqla.FsUserMixin), own)
 
-    class Connection(db.Model, SQLAlchemyConnectionMixin):  # type: ignore[name-defined,misc]
+    class Connection(db.Model, mixin):  # type: ignore[name-defined,misc]
         id = db.Column(db.Integer, primary_key=True)
         user_id = db.Column(db.ForeignKey("user.id", ondelete="CASCADE"), nullable=False, index=True)
         user = db.relationship("User")

@@ -16,14 +16,13 @@ from . import appkit
 from .appkit import Kit
 
 
-def kit_with(monkeypatch: pytest.MonkeyPatch, social_provider: t.Any, column: sa.types.TypeEngine[t.Any]) -> Kit:
+def kit_with(social_provider: t.Any, column: sa.types.TypeEngine[t.Any]) -> Kit:
     """An application whose column of subjects is of another type."""
 
     class Narrow(SQLAlchemyConnectionMixin):
         provider_user_id = sa.orm.mapped_column(column)
 
-    monkeypatch.setattr(appkit, "SQLAlchemyConnectionMixin", Narrow)
-    kit = appkit.make_kit({"oauth2": social_provider.settings("oauth2")})
+    kit = appkit.make_kit({"oauth2": social_provider.settings("oauth2")}, mixin=Narrow)
     for name in ("ada", "eve"):
         kit.add_user(f"{name}@example.org")
     return kit
@@ -38,7 +37,6 @@ def kit_with(monkeypatch: pytest.MonkeyPatch, social_provider: t.Any, column: sa
     ],
 )
 def test_a_subject_that_the_column_cannot_hold(
-    monkeypatch: pytest.MonkeyPatch,
     social_provider: t.Any,
     social_login: t.Any,
     caplog: pytest.LogCaptureFixture,
@@ -46,7 +44,7 @@ def test_a_subject_that_the_column_cannot_hold(
     subjects: list[str],
     code: str,
 ) -> None:
-    kit = kit_with(monkeypatch, social_provider, column)
+    kit = kit_with(social_provider, column)
     for email, subject in zip(("ada@example.org", "eve@example.org"), subjects, strict=False):
         client = kit.app.test_client()
         kit.log_in(client, email)
@@ -61,7 +59,7 @@ def test_a_subject_that_the_column_cannot_hold(
 
 
 def test_a_row_that_the_database_refuses_later(
-    social_provider: t.Any, social_login: t.Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    social_provider: t.Any, social_login: t.Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What an old model of MySQL does with a token that is too long, here by a trigger."""
     kit = appkit.make_kit({"oauth2": social_provider.settings("oauth2")})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import functools
 import time
+import typing as t
 from urllib.parse import urlencode
 
 from flask import render_template, request, session
@@ -100,6 +102,11 @@ def _bounce() -> ResponseReturnValue:
 def _withhold_session() -> None:
     """Makes the session of this request one that is never saved, whoever writes to it later (Flask-Login does)."""
     session.clear()
-    opened = session._get_current_object()  # type: ignore[attr-defined]  # werkzeug's own way
-    never = property(lambda opened: False, lambda opened, value: None)
-    opened.__class__ = type("Withheld", (type(opened),), {"modified": never})
+    opened: t.Any = session._get_current_object()  # type: ignore[attr-defined]  # werkzeug's own way
+    opened.__class__ = _withheld(opened.__class__)
+
+
+@functools.cache
+def _withheld(cls: type[t.Any]) -> type[t.Any]:
+    """A class of sessions that never say that they were modified; one for each session interface."""
+    return type("Withheld", (cls,), {"modified": property(lambda opened: False, lambda opened, value: None)})
