@@ -63,6 +63,7 @@ def test_one_use() -> None:
         (put(attempt()), "\ud800", "state_unknown"),
         (Vault(["other"]).seal("attempts", b"[]"), "state", "state_unknown"),
     ],
+    ids=["nothing", "garbage", "no state", "empty", "another", "cut", "no text", "another application's"],
 )
 def test_refusals(sealed: str | None, state: str | None, code: str) -> None:
     left, refused = get(sealed, state)
