@@ -5,6 +5,8 @@ from __future__ import annotations
 import abc
 import collections.abc as cabc
 import contextlib
+import dataclasses as dc
+import datetime as dt
 import typing as t
 
 from ..errors import AmbiguousConnection, StoreError
@@ -30,6 +32,48 @@ class Connection(t.Protocol):
     profile_url: str | None
     image_url: str | None
     rank: int | None
+
+
+@dc.dataclass(frozen=True, slots=True)
+class StoredToken:
+    """What the database holds of one connection's token at one moment.
+
+    :param version: counts the tokens of this connection; with ``lease_until`` it is what a compare-and-set compares.
+    :param lease_until: until when somebody is renewing the token, in whole seconds; ``None``: nobody is.
+    :param raw: the columns of :data:`~flask_social.datastores.columns.TOKEN_COLUMNS` as they stand there.
+    :param cursor: where the page after this row begins; for the store only.
+    """
+
+    key: ConnectionKey
+    user_id: t.Any
+    version: int = 0
+    lease_until: dt.datetime | None = None
+    status: str | None = None
+    expires_at: dt.datetime | None = None
+    granted_scope: str | None = None
+    issuer: str | None = None
+    raw: cabc.Mapping[str, str | None] = dc.field(default_factory=dict, repr=False)
+    cursor: t.Any = dc.field(default=None, repr=False)
+
+
+@dc.dataclass(frozen=True, slots=True)
+class Revocation:
+    """A grant that has to be ended at its provider; the connection is gone already.
+
+    :param id: 32 hexadecimal digits.
+    :param fingerprint: tells revocations of one account from those of another, and nothing else of it.
+    :param sealed: the token.
+    :param attempts: how often it was tried.
+    :param due_at: when to try next; aware UTC.
+    """
+
+    id: str
+    provider_id: str
+    fingerprint: str
+    sealed: str = dc.field(repr=False)
+    attempts: int
+    due_at: dt.datetime
+    created_at: dt.datetime
 
 
 class UserDraft(t.Protocol):
@@ -148,11 +192,88 @@ class ConnectionDatastore(abc.ABC):
         """
 
     @abc.abstractmethod
-    def install(self, user_model: t.Any) -> None:
+    def install(self, user_model: t.Any, before_forget: cabc.Callable[[t.Any], object] | None = None) -> None:
         """Makes the deletion of a user delete its connections.
 
         Called at start-up, and perhaps again; ``None`` when the application has no user model yet.
+
+        :param before_forget: called with each connection that goes so, within the transaction in which it goes.
         """
+
+    # Tokens. Each of these is a short transaction of the store's own, beside that of the caller, which is neither
+    # flushed nor committed nor rolled back by it.
+
+    @property
+    def keeps_versions(self) -> bool:
+        """Whether the model can tell one token from the next, without which none is renewed."""
+        return {"token_version", "lease_until"} <= self.columns
+
+    @property
+    def seals_tokens(self) -> bool:
+        """Whether the token columns hold sealed texts; those of a 1.x model hold plain ones."""
+        return hasattr(self.connection_model, "sealed_access_token")
+
+    @abc.abstractmethod
+    def read_tokens(self, key: ConnectionKey) -> StoredToken | None:
+        """What is stored at this moment; ``None`` when there is no such connection.
+
+        :raises TokenStoreBusy: when the store is locked.
+        """
+
+    @abc.abstractmethod
+    def swap_tokens(self, stored: StoredToken, values: cabc.Mapping[str, t.Any]) -> bool:
+        """Writes columns if the row is still the one that was read: same owner, version and lease.
+
+        :param values: token columns as they are to stand there; others as Python values.
+        :returns: ``False`` when somebody was faster, or the row is gone.
+        :raises TokenStoreBusy: when the store is locked, by the caller's own transaction too; within a second.
+        """
+
+    @abc.abstractmethod
+    def page_tokens(
+        self,
+        *,
+        after: t.Any = None,
+        limit: int = 500,
+        due_before: dt.datetime | None = None,
+        without_refresh_token: cabc.Collection[str] = (),
+    ) -> cabc.Sequence[StoredToken]:
+        """The next rows by primary key; an empty sequence at the end.
+
+        :param after: the ``cursor`` of the last row seen.
+        :param due_before: only ``active`` rows that expire before this moment and can be renewed, by expiry.
+        :param without_refresh_token: ids of the providers that renew without one.
+        """
+
+    @abc.abstractmethod
+    def adopt_tokens(self, connection: t.Any, stored: StoredToken) -> None:
+        """Shows the caller's object what was read, without a query, and without a change to be written."""
+
+    # Revocations that are still to be made.
+
+    @abc.abstractmethod
+    def has_revocation_queue(self) -> bool:
+        """Whether the table ``social_revocations`` is there."""
+
+    @abc.abstractmethod
+    def queue_revocation(self, revocation: Revocation) -> bool:
+        """Notes a revocation within the caller's transaction; ``False`` when there is no table for it."""
+
+    @abc.abstractmethod
+    def forget_revocations(self, fingerprint: str) -> None:
+        """Removes the revocations of one account within the caller's transaction: it has a new grant now."""
+
+    @abc.abstractmethod
+    def due_revocations(self, now: dt.datetime, limit: int = 100) -> cabc.Sequence[Revocation]:
+        """Those whose time has come, the oldest first; in a transaction of its own, as the next two."""
+
+    @abc.abstractmethod
+    def postpone_revocation(self, revocation: Revocation, *, attempts: int, due_at: dt.datetime) -> bool:
+        """Claims a revocation by moving it; ``False`` when somebody else did, or it is gone."""
+
+    @abc.abstractmethod
+    def drop_revocation(self, revocation: Revocation) -> None:
+        """Removes a revocation that is made, or given up."""
 
     def find_by_key(self, key: ConnectionKey) -> t.Any | None:
         """The one connection of this key, or ``None``.
