@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .oauth import OAuth1Provider, OAuth2Provider, TokenFacts
 from .openid import OIDCProvider
-from .root import Context, Grant, Provider, Start
+from .root import Provider
+from .visit import Context, Grant, Start
 
 __all__ = ["Context", "Grant", "OAuth1Provider", "OAuth2Provider", "OIDCProvider", "Provider", "Start", "TokenFacts"]

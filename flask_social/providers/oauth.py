@@ -17,7 +17,8 @@ from ..oauth2 import Endpoint, Server
 from ..signing import SigningKey, read_private_key
 from ..values import Attempt, Client, Flow, Intent, Request, Response, Token, subject
 from .options import OAUTH1, OAUTH2, read_option
-from .root import Answer, Context, Provider, Start
+from .root import Provider
+from .visit import Answer, Context, Start
 
 
 class OAuth1Provider(Provider):

@@ -13,7 +13,7 @@ from ..oauth2 import Server
 from ..values import Attempt, Flow, Intent, Profile, Token
 from .oauth import OAuth2Provider, required, written
 from .options import OIDC
-from .root import Answer, Context, Start
+from .visit import Answer, Context, Start
 
 
 class OIDCProvider(OAuth2Provider):

@@ -13,12 +13,11 @@ import datetime as dt
 import typing as t
 
 from ..answers import email_address, flag, plain_text, read_object, web_url
-from ..documents import Documents
 from ..errors import AnswerInvalid, AttemptRefused, ProviderRefused
 from ..oauth2 import add_query, origin
 from ..values import Attempt, Client, EmailTrust, Flow, Intent, LinkByEmail, Profile, Request, Signup, Token, subject
-from ..vault import Vault
 from .options import COMMON, TRUST, read_option
+from .visit import Answer, Context, Grant, Start
 
 #: What a provider written elsewhere cannot replace: the order of the checks, and the checks.
 SEALED = (
@@ -31,59 +30,6 @@ OWN_ADDRESSES = ("api_base_url", "userinfo_url", "access_token_url", "issuer")
 
 #: Where the originals stand.
 _HOME = tuple(__name__.replace("root", name) for name in ("root", "oauth", "openid"))
-
-
-@dc.dataclass(frozen=True, slots=True)
-class Context:
-    """What a flow needs from outside.
-
-    :param redirect_uri: the callback address, absolute.
-    :param now: aware UTC time.
-    :param random: gives that many random bytes.
-    """
-
-    redirect_uri: str
-    now: dt.datetime
-    vault: Vault
-    documents: Documents
-    random: cabc.Callable[[int], bytes]
-
-
-@dc.dataclass(frozen=True, slots=True)
-class Start:
-    """The beginning of a visit: where to send the browser, and how to recognise the answer."""
-
-    state: str = dc.field(repr=False)
-    url: str = dc.field(repr=False)
-    request_token: str | None = dc.field(default=None, repr=False)
-    request_token_secret: str | None = dc.field(default=None, repr=False)
-
-
-@dc.dataclass(frozen=True, slots=True)
-class Grant:
-    """The end of a visit.
-
-    :param issuer: the OpenID issuer that vouches for the subject; ``None`` outside OpenID Connect.
-    :param auth_time: when the person authenticated, in seconds since the epoch; ``None`` when not said.
-    :param evidence: how they did, by ``amr`` and ``acr`` of the verified ID token; empty when not said.
-    """
-
-    token: Token
-    profile: Profile
-    issuer: str | None = None
-    auth_time: int | None = None
-    evidence: frozenset[str] = frozenset()
-
-
-@dc.dataclass(frozen=True, slots=True)
-class Answer:
-    """What a family hands to :meth:`Provider.finish`: the token, and the data that holds the profile."""
-
-    token: Token
-    data: cabc.Mapping[str, t.Any] = dc.field(repr=False)
-    issuer: str | None = None
-    auth_time: int | None = None
-    evidence: frozenset[str] = frozenset()
 
 
 class Provider:
@@ -128,6 +74,10 @@ class Provider:
     verify: bool | None = None
     #: Evidence in an ID token that counts as a second factor.
     second_factor: tuple[str, ...] = ()
+    #: Whether a token is renewed by itself, where there is no refresh token.
+    renews_without_refresh_token: t.ClassVar[bool] = False
+    #: How long before its end a token is renewed; ``None``: ``SOCIAL_REFRESH_LEEWAY``.
+    renew_before: t.ClassVar[dt.timedelta | None] = None
     #: Whether a token that a button or a native app got without a redirect logs in.
     token_login: bool = False
 
@@ -251,6 +201,10 @@ class Provider:
     def api_request(self, context: Context, method: str, url: str, token: Token) -> Request:
         """A request to the provider's API, made with a token."""
         raise NotImplementedError
+
+    def can_renew(self, token: Token) -> bool:
+        """Whether :meth:`refresh` may be asked for a new token."""
+        return bool(token.refresh_token or (self.renews_without_refresh_token and token.access_token))
 
     def refresh(self, context: Context, token: Token) -> Flow[Token]:
         """Hook: a new token for an old one.
