@@ -15,15 +15,15 @@ from .datastores.base import ConnectionDatastore
 from .datastores.columns import COLUMNS
 from .documents import Documents
 from .errors import ConfigurationError
+from .keeper import TokenKeeper
 from .providers.base import Provider
 from .registration import Resolver, read_providers
 from .settings import Settings
-from .state import EXTENSION, SocialState, current_state
-from .tokens import live_token
+from .state import EXTENSION, SocialState, current_sender, current_state
 from .transport import Transport
 from .values import ConnectionKey
 from .vault import Vault
-from .views import create_blueprint, register, waiting
+from .views import create_blueprint, register, targets, waiting
 from .views.merging import renumber
 from .views.outcomes import finish_login
 from .views.pages import Pages
@@ -183,9 +183,13 @@ class ProviderAccess:
         return build_session(self._context(connection)) if connection is not None else None
 
     def _context(self, connection: t.Any) -> ApiContext:
+        keeper = TokenKeeper(
+            current_sender(), self._state, self.provider, connection, url=targets.reconnect_url(self._state, self.id)
+        )
         return ApiContext(
             provider=self.provider,
-            token=live_token(self._state.datastore, connection),
+            token=keeper.token(),
+            keeper=keeper,
             key=ConnectionKey(connection.provider_id, connection.provider_user_id),
             timeout=self._state.settings.http_timeout,
         )

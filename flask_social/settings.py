@@ -64,6 +64,8 @@ class Settings:
     http_timeout: tuple[float, float] = (3.05, 5)
     http_deadline: float = 12
     http_max_bytes: int = 1024 * 1024
+    refresh_leeway: float = 60
+    revoke_on_disconnect: bool = True
     provider_resolver: Resolver | None = None
 
     @classmethod
@@ -78,9 +80,7 @@ class Settings:
             name = key.removeprefix(_PREFIX).lower()
             if not key.startswith(_PREFIX) or is_provider(key, value):
                 continue
-            if name in _LATER:
-                _check_later(key, name, value)
-            elif name.startswith("msg_") and name[4:] in CODES:
+            if name.startswith("msg_") and name[4:] in CODES:
                 messages[name[4:]] = readers.message(key, value, messages[name[4:]])
             elif name.endswith("_view") and name[:-5] in VIEW_CODES:
                 views[name[:-5]] = readers.text(key, value)
@@ -158,25 +158,16 @@ _READERS: dict[str, cabc.Callable[[str, t.Any], t.Any]] = {
     "http_timeout": readers.timeouts,
     "http_deadline": readers.seconds,
     "http_max_bytes": readers.count,
+    "refresh_leeway": readers.seconds,
+    "revoke_on_disconnect": readers.flag,
     "provider_resolver": readers.function("(provider_id) -> dict or None"),
 }
 
 _ALIASES = {"connect_allow_redirect": "connect_allow_view", "connect_deny_redirect": "connect_deny_view"}
 
-#: Settings of parts that are still to come, with the values that are true today.
-_LATER: dict[str, tuple[t.Any, ...]] = {
-    "refresh_leeway": (None,),
-    "revoke_on_disconnect": (False, None),
-}
-
-
-def _check_later(key: str, name: str, value: object) -> None:
-    if value not in _LATER[name]:
-        raise ConfigurationError(key, f"{value!r} is not available in this version; leave it out.")
-
 
 def _unknown(key: str) -> ConfigurationError:
-    known = [_PREFIX + name.upper() for name in (*_READERS, *_ALIASES, *_LATER)]
+    known = [_PREFIX + name.upper() for name in (*_READERS, *_ALIASES)]
     known += [f"{_PREFIX}MSG_{code.upper()}" for code in CODES] + [
         f"{_PREFIX}{code.upper()}_VIEW" for code in VIEW_CODES
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import contextlib
 import dataclasses as dc
 import typing as t
 
@@ -58,6 +59,16 @@ def current_session_interface() -> object:
 def current_sender() -> Flask:
     """The application itself, as signals name it."""
     return t.cast("Flask", current_app._get_current_object())  # type: ignore[attr-defined]  # werkzeug's own way
+
+
+@contextlib.contextmanager
+def in_context_of(app: Flask) -> cabc.Iterator[None]:
+    """Within a context of this application: the present one, or one of its own."""
+    if has_app_context() and current_sender() is app:
+        yield
+    else:
+        with app.app_context():
+            yield
 
 
 def current_state() -> SocialState:

@@ -24,7 +24,7 @@ FLOORS = {
     2: "providers providers.*",
     3: "flow attempts pending datastores.base datastores.columns",
     4: "settings readers registration state messages translation",
-    5: "wire transport tokens clients clients.* datastores datastores.memory datastores.sqlalchemy "
+    5: "wire transport tokens keeper clients clients.* datastores datastores.memory datastores.sqlalchemy "
     "datastores.mongoengine datastores.peewee models models.sealed models.sqlalchemy models.mongoengine models.peewee "
     "models.users",
     6: "security users hooks",
@@ -62,6 +62,7 @@ SIDEWAYS = {
     "clients": "clients.*",
     "security": "users",
     "hooks": "users",
+    "keeper": "tokens",
     "clients.*": "clients.base clients.session wire",
     "transport": "wire",
     "views": "views.*",
@@ -99,7 +100,7 @@ VISIT = ("request", "session", "g", "request_ctx", "after_this_request")  # of f
 
 MAX_LINES = 300
 PROVIDER_LINES = range(15, 61)
-FAMILIES = ("base", "root", "options", "oauth", "openid")  # files of ``providers`` that are no provider
+FAMILIES = ("base", "root", "visit", "options", "oauth", "openid")  # files of ``providers`` that are no provider
 MAY_PRINT = f"cli {UPSTAIRS}"
 MAY_NAME_PROVIDERS = f"providers providers.* clients.* {UPSTAIRS}"
 NAMES_NO_PROVIDER = {("jws", "x")}  # a coordinate of an elliptic curve key (RFC 7518 section 6.2.1.2)

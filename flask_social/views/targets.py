@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import request, session, url_for
+from flask import has_request_context, request, session, url_for
 
 from ..security import get_url
 from ..settings import Settings
-from ..state import SocialState, current_config
+from ..state import SocialState, current_config, current_sender
 from ..values import Intent
 
 #: Longest ``next``, in bytes.
@@ -87,3 +87,13 @@ def absolute(state: SocialState, path: str) -> str:
     if state.settings.app_url is None:
         return request.host_url.rstrip("/") + path
     return state.settings.app_url + path.removeprefix(request.script_root)
+
+
+def reconnect_url(state: SocialState, provider_id: str) -> str | None:
+    """Where the owner of a connection renews it by a POST; ``None`` outside a request without ``SOCIAL_APP_URL``."""
+    endpoint = f"{state.settings.blueprint_name}.reconnect"
+    if has_request_context():
+        return absolute(state, url_for(endpoint, provider_id=provider_id))
+    if state.settings.app_url is None:
+        return None
+    return state.settings.app_url + current_sender().url_map.bind("").build(endpoint, {"provider_id": provider_id})

@@ -1,0 +1,129 @@
+"""Who uses a token: a client that keeps it for as long as it lives, and the command that renews what is near its end."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import threading
+import time
+import typing as t
+
+from flask import Flask
+
+from .datastores.base import StoredToken
+from .datastores.columns import utcnow
+from .errors import ProviderError, ProviderRefused, ReconnectRequired, TokenStoreBusy, TokenUnreadable
+from .providers.base import Provider
+from .signals import token_refresh_failed, token_refreshed
+from .state import SocialState, in_context_of
+from .tokens import Outcome, Renewal
+from .values import ConnectionKey, Token
+
+
+class TokenKeeper:
+    """The live token of one connection, for as long as a client uses it.
+
+    :param app: whose context is entered where there is none, such as in a thread of the application's own.
+    :param connection: sent with the signals; what was renewed is shown in it.
+    :raises ReconnectRequired: when the connection holds no token, or none that opens.
+    """
+
+    def __init__(
+        self, app: Flask, state: SocialState, provider: Provider, connection: t.Any, *, url: str | None = None
+    ) -> None:
+        self._app = app
+        self._connection = connection
+        key = ConnectionKey(connection.provider_id, connection.provider_user_id)
+        self._renewal = Renewal(state, provider, key, url=url)
+        self._lock = threading.Lock()
+        self._made = -math.inf
+        self._token = self._read()
+
+    def token(self) -> Token:
+        """The token, renewed when it is near its end; otherwise nothing is asked, the database neither.
+
+        :raises ReconnectRequired: when the grant is dead.
+        :raises ProviderError: when the provider failed, and the present token does not live any more.
+        :raises TokenStoreBusy: when the store is locked.
+        """
+        if self._renewal.is_due(self._token):
+            with self._lock:
+                if self._renewal.is_due(self._token):
+                    self._renew(None)
+        return self._token
+
+    def renewed(self, rejected: str) -> Token:
+        """Another token than one that an API did not take; the same when there is no other. Raises as :meth:`token`.
+
+        A token that was made for this client within the last minute is not renewed again: what refuses it refuses
+        any.
+        """
+        with self._lock:
+            if self._token.access_token == rejected and time.monotonic() - self._made > 60:
+                self._renew(rejected)
+        return self._token
+
+    def _read(self) -> Token:
+        """The token of the caller's object, without a query."""
+        row, scope = self._connection, getattr(self._connection, "granted_scope", None)
+        try:
+            if row.access_token and getattr(row, "status", None) not in ("needs_reconnect", "revoked"):
+                return Token(
+                    access_token=row.access_token,
+                    secret=row.secret,
+                    expires_at=getattr(row, "expires_at", None),
+                    scope=tuple(scope.split()) if scope else None,
+                )
+        except TokenUnreadable:
+            pass
+        # The database may know better than an object of some time ago; it marks the connection if it does not.
+        self._token = Token("", expires_at=utcnow())
+        self._renew(None)
+        return self._token
+
+    def _renew(self, rejected: str | None) -> None:
+        with in_context_of(self._app):
+            outcome, token, stored = _told(self._app, self._renewal, self._connection, rejected)
+            self._renewal.state.datastore.adopt_tokens(self._connection, stored)
+        self._token = token
+        if outcome == "renewed":
+            self._made = time.monotonic()
+
+
+def renew_stored(
+    state: SocialState, provider: Provider, stored: StoredToken, *, horizon: dt.timedelta, app: Flask
+) -> Outcome:
+    """Renews one row that was found in the store, if it ends within ``horizon``; nothing is waited for.
+
+    :returns: ``renewed``; ``fresh``, when it was not due any more; ``busy``, while somebody else is at it; ``unable``,
+        when there is nothing to renew it with; ``dead``, when its owner has to connect it again; ``failed``, when the
+        provider or the store was.
+    """
+    leeway = max(horizon, provider.renew_before or horizon)
+    renewal = Renewal(state, provider, stored.key, leeway=leeway)
+    try:
+        return _told(app, renewal, None, None, wait=False)[0]
+    except ReconnectRequired:
+        return "dead"
+    except (ProviderError, TokenStoreBusy):
+        return "failed"
+
+
+def _told(
+    app: Flask, renewal: Renewal, connection: t.Any, rejected: str | None, *, wait: bool = True
+) -> tuple[Outcome, Token, StoredToken]:
+    """Runs a renewal and tells the subscribers how it ended."""
+    store = renewal.state.datastore
+
+    def subject() -> t.Any:
+        return connection if connection is not None else store.find_by_key(renewal.key)
+
+    try:
+        result = renewal.run(rejected, wait=wait)
+    except ReconnectRequired as error:
+        if isinstance(error.__cause__, ProviderRefused) and token_refresh_failed.receivers:
+            token_refresh_failed.send(app, connection=subject(), error=error)
+        raise
+    if result[0] == "renewed" and token_refreshed.receivers:
+        token_refreshed.send(app, connection=subject())
+    return result
