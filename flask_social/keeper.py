@@ -1,4 +1,4 @@
-"""Who uses a token: a client that keeps it for as long as it lives, and the command that renews what is near its end."""
+"""Who uses a token: a client that keeps it while it lives, and the command that renews what is near its end."""
 
 from __future__ import annotations
 
