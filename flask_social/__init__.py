@@ -10,12 +10,17 @@ from .datastores.base import ConnectionDatastore
 from .datastores.memory import MemoryConnectionDatastore
 from .errors import (
     AccessDenied,
+    ApiError,
     ConfigurationError,
     DuplicateConnection,
     MissingLibrary,
+    PermissionMissing,
     ProviderError,
+    RateLimited,
     ReconnectRequired,
     SocialError,
+    TokenRejected,
+    TokenStoreBusy,
 )
 from .providers.base import OAuth1Provider, OAuth2Provider, OIDCProvider
 from .signals import (
@@ -39,6 +44,7 @@ __version__ = "2.0.0.dev0"
 
 __all__ = [
     "AccessDenied",
+    "ApiError",
     "ConfigurationError",
     "ConnectionDatastore",
     "ConnectionKey",
@@ -50,8 +56,10 @@ __all__ = [
     "OAuth2Provider",
     "OIDCProvider",
     "PeeweeConnectionDatastore",
+    "PermissionMissing",
     "Profile",
     "ProviderError",
+    "RateLimited",
     "ReconnectRequired",
     "SQLAlchemyConnectionDatastore",
     "SQLAlchemySessionConnectionDatastore",
@@ -59,6 +67,8 @@ __all__ = [
     "SocialError",
     "SocialUserMixin",
     "Token",
+    "TokenRejected",
+    "TokenStoreBusy",
     "attempt_refused",
     "connection_created",
     "connection_failed",

@@ -84,7 +84,8 @@ def stash(
     :param lifetime: seconds for which an attempt waits.
     :param limit: how many attempts one browser may hold.
     :param cache: where the attempt is noted as well.
-    :raises AnswerInvalid: when this attempt alone is too large; only a provider's request token can do that.
+    :raises AnswerInvalid: when this attempt alone is too large; only a provider's request token or granted scopes
+        can do that.
     :raises AttemptsUnavailable: when the cache does not take it.
     """
     rows = [*_alive(_open(vault, sealed), now, lifetime), _row(attempt)][-limit:]
@@ -94,7 +95,7 @@ def stash(
                 _note(cache, attempt.state, lifetime)
             return text
         del rows[0]
-    raise AnswerInvalid("The provider's request token is too long.")
+    raise AnswerInvalid("The provider's request token is too long, or the scopes are too many.")
 
 
 def take(
@@ -170,6 +171,7 @@ def _row(attempt: Attempt) -> _Row:
         attempt.request_token,
         attempt.request_token_secret,
         attempt.display,
+        " ".join(attempt.scopes) if attempt.scopes is not None else None,
     ]
     while row[-1] is None:
         del row[-1]
@@ -178,9 +180,8 @@ def _row(attempt: Attempt) -> _Row:
 
 def _attempt(row: _Row, handle: str) -> Attempt:
     # A row of an older version is shorter.
-    _, created_at, provider_id, intent, user_id, next_url, expected, token, secret, display = row + [None] * (
-        10 - len(row)
-    )
+    row = row + [None] * (11 - len(row))
+    _, created_at, provider_id, intent, user_id, next_url, expected, token, secret, display, scopes = row
     return Attempt(
         state=handle,
         provider_id=provider_id,
@@ -192,6 +193,7 @@ def _attempt(row: _Row, handle: str) -> Attempt:
         next_url=next_url,
         created_at=created_at,
         display=display,
+        scopes=tuple(scopes.split()) if scopes is not None else None,
     )
 
 

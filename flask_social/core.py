@@ -8,7 +8,7 @@ import typing as t
 
 from flask import Flask
 
-from . import hooks, legacy, security, users
+from . import cli, hooks, legacy, revoking, security, users
 from .clients import ApiContext, build_api, build_session
 from .clients.base import install_filters
 from .datastores.base import ConnectionDatastore
@@ -19,11 +19,11 @@ from .keeper import TokenKeeper
 from .providers.base import Provider
 from .registration import Resolver, read_providers
 from .settings import Settings
-from .state import EXTENSION, SocialState, current_sender, current_state
+from .state import EXTENSION, SocialState, current_sender, current_state, has_context
 from .transport import Transport
 from .values import ConnectionKey
 from .vault import Vault
-from .views import create_blueprint, register, targets, waiting
+from .views import consent, create_blueprint, register, targets, waiting
 from .views.merging import renumber
 from .views.outcomes import finish_login
 from .views.pages import Pages
@@ -62,6 +62,7 @@ class Social:
         state = make_state(app, store)
         register(app, create_blueprint(state))
         app.extensions[EXTENSION] = state
+        app.cli.add_command(cli.social)
         app.jinja_env.globals["social"] = TemplateView(state)
         for setting, template in TEMPLATES.items():
             if app.config.get(setting, template) == template:
@@ -71,14 +72,21 @@ class Social:
         hooks.on_change_of_user(app, functools.partial(waiting.drop_unless_proven, state))
         hooks.on_change_of_user(app, forget_sign_up)
         with app.app_context():
-            store.install(security.user_model())
+            store.install(security.user_model(), functools.partial(revoking.queue, state))
         _warn_of_forged_hosts(app, state.settings)
         _warn_of_missing_columns(app, store)
         return state
 
+    def require_scope(self, provider_id: str, *scopes: str) -> consent.Decorator:
+        """A decorator for views: see :meth:`ProviderAccess.require_scope`. It needs no application context."""
+        return consent.require_scope(provider_id, scopes)
+
     def __getattr__(self, name: str) -> ProviderAccess:
         if name.startswith("_"):
             raise AttributeError(name)
+        if not has_context():
+            # A decorator is used where there is no application yet.
+            return t.cast("ProviderAccess", consent.Unbound(name))
         try:
             return self[name]
         except (KeyError, ConfigurationError) as error:
@@ -158,6 +166,17 @@ class ProviderAccess:
                 raise ValueError(f"this is no connection of its user to {self.id!r}")
             renumber(store, [*first, *(it for it in mine if it not in first)])
             store.commit()
+
+    def require_scope(self, *scopes: str) -> consent.Decorator:
+        """A decorator for views that need scopes of this provider granted: ``@social.google.require_scope("…")``.
+
+        The current user is sent to consent to those that are missing, and comes back to the same page. Callers who
+        want JSON get 403 with the code ``scope_missing``, the ``scopes``, and the ``url`` to POST to. It may be used
+        without an application context too, as in a module that is imported before there is an application.
+
+        :raises ValueError: for no scope, or one with a blank in it.
+        """
+        return consent.require_scope(self.id, scopes)
 
     def get_api(self, *args: t.Any, user: t.Any = None, connection: t.Any = None, **options: t.Any) -> t.Any | None:
         """The provider's API client with the user's token, or ``None`` without a connection.

@@ -17,6 +17,10 @@
     │   ├── TokenUnreadable       token_unreadable           a stored token does not open with any key we have
     │   ├── TokenStoreBusy        token_store_busy           the store is locked by somebody else
     │   └── ReconnectRequired     reconnect_required         the grant is dead; ``url`` is where to renew it
+    ├── ApiError                  api_error                  an API answered a client's call with an error:
+    │   ├── TokenRejected         token_rejected             … it does not take the token, nor the next one
+    │   ├── RateLimited           rate_limited               … there were too many; ``retry_after`` in seconds
+    │   └── PermissionMissing     permission_missing         … the person did not permit this; ``scopes``
     └── StoreError                store_error
         ├── DuplicateConnection   duplicate_connection       the key has a row already (a lost race)
         ├── AmbiguousConnection   ambiguous_connection       two rows of one key belong to different users
@@ -24,10 +28,14 @@
 
 ``code`` is for machines and never changes; the text is for people and says what to do next. The error that
 caused ours is kept as ``__cause__``. No text ever holds a secret.
+
+What a client raises of the family of :class:`ApiError` is the client library's own exception as well:
+``except tweepy.TooManyRequests`` and ``except RateLimited`` catch the same one.
 """
 
 from __future__ import annotations
 
+import collections.abc as cabc
 import typing as t
 
 if t.TYPE_CHECKING:
@@ -151,6 +159,52 @@ class ReconnectRequired(TokenError):
     def __init__(self, message: str, *, url: str | None = None) -> None:
         super().__init__(message)
         self.url = url
+
+
+class ApiError(SocialError):
+    """An API answered a client's call with an error.
+
+    :ivar status: the HTTP status.
+    :ivar details: the provider's own words under its own names, shortened and without secrets; empty when it said
+        nothing that can be read.
+
+    Errors of ``facebook-sdk`` have Facebook's number as their ``code``, as they always had.
+    """
+
+    code = "api_error"
+
+    def __init__(
+        self, message: str, *, status: int | None = None, details: cabc.Mapping[str, str | int] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.details = dict(details or {})
+
+
+class TokenRejected(ApiError):
+    """The API does not take the token, and there was none better: the person has to connect again."""
+
+    code = "token_rejected"
+
+
+class RateLimited(ApiError):
+    """Too many calls. ``retry_after`` is in seconds from the answer on, ``None`` when the provider does not say."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **more: t.Any) -> None:
+        super().__init__(message, **more)
+        self.retry_after = retry_after
+
+
+class PermissionMissing(ApiError):
+    """The person did not permit this. ``scopes`` are those that the provider names, any of which may do; often none."""
+
+    code = "permission_missing"
+
+    def __init__(self, message: str, *, scopes: cabc.Iterable[str] = (), **more: t.Any) -> None:
+        super().__init__(message, **more)
+        self.scopes = tuple(scopes)
 
 
 class StoreError(SocialError):

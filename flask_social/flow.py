@@ -43,6 +43,7 @@ def begin(
 ) -> Flow[tuple[Attempt, str]]:
     """Starts a visit to a provider.
 
+    :param scopes: asked for instead of the provider's own.
     :returns: the attempt to remember, and the address to send the browser to.
     :raises ProviderError: when the provider has to be asked first (OAuth 1.0a, discovery) and fails.
     """
@@ -57,6 +58,7 @@ def begin(
         request_token_secret=start.request_token_secret,
         next_url=next_url,
         created_at=int(context.now.timestamp()),
+        scopes=scopes,
     )
     return attempt, start.url
 

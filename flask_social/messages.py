@@ -98,6 +98,8 @@ DEFAULTS: dict[str, Message] = {
     "use_a_button": ("Please use the button of the provider to log in.", "info"),
     "cannot_verify": ("%(provider)s cannot prove that it is you. Please use another way.", "error"),
     "store_busy": ("Your connections are being changed elsewhere at this moment. Please try again.", "error"),
+    "scope_missing": ("%(provider)s has to be asked for more access first. Please allow it there.", "error"),
+    "scope_not_allowed": ("This access may not be asked for at %(provider)s.", "error"),
     "connection_unknown": ("There is no such connection to %(provider)s.", "error"),
     "provider_unknown": ("There is no provider %(provider)s here.", "error"),
     "logged_in": ("You are logged in with %(provider)s.", "success"),
@@ -121,6 +123,8 @@ VIEW_CODES = CODES - {
         "too_many_mails",
         "user_refused",
         "merge_conflict",
+        "scope_missing",
+        "scope_not_allowed",
     ),
 }
 

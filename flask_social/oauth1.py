@@ -161,6 +161,17 @@ def read_access_token(response: Response) -> Token:
     return Token(fields["oauth_token"], fields["oauth_token_secret"], raw=fields)
 
 
+def read_revocation(response: Response) -> None:
+    """Reads the answer to a request that ends a token: any 2xx is a success.
+
+    :raises ProviderUnavailable: for 429 and 5xx.
+    :raises ProviderRefused: for anything else.
+    """
+    check_available(response)
+    if not response.ok:
+        raise ProviderRefused("The provider refused to revoke the token.", error=_error(read_fields(response)))
+
+
 def _credentials(response: Response) -> dict[str, str]:
     check_available(response)
     if not response.ok:

@@ -241,7 +241,7 @@ def read_token(
         refresh_token=refresh_token if is_token(refresh_token) else None,
         token_type="Bearer",
         expires_at=_expiry(data.get("expires_in"), now),
-        scope=_scopes(data.get("scope"), scope_separator),
+        scope=read_scopes(data.get("scope"), scope_separator),
         id_token=id_token if is_token(id_token) else None,
         raw=data,
     )
@@ -270,7 +270,8 @@ def _expiry(value: object, now: dt.datetime) -> dt.datetime | None:
     return now + dt.timedelta(seconds=seconds)
 
 
-def _scopes(value: object, separator: str) -> tuple[str, ...] | None:
+def read_scopes(value: object, separator: str) -> tuple[str, ...] | None:
+    """The scopes in a text or a list (RFC 6749 section 3.3); ``None`` when it is neither."""
     if isinstance(value, str):
         value = value.split(None if separator == " " else separator)
     if not isinstance(value, list):

@@ -71,6 +71,11 @@ def in_context_of(app: Flask) -> cabc.Iterator[None]:
             yield
 
 
+def has_context() -> bool:
+    """Whether there is a current application."""
+    return has_app_context()
+
+
 def current_state() -> SocialState:
     """The record of the current application.
 

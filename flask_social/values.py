@@ -106,6 +106,7 @@ class Attempt:
     :param expected_key: for ``reconnect``, the fingerprint of the account that must answer.
     :param created_at: seconds since the epoch.
     :param display: ``"popup"`` when the visit ends by telling the window that opened it; ``None`` for a redirect.
+    :param scopes: what was asked for instead of the provider's own; ``None``: those.
     """
 
     state: str = dc.field(repr=False)
@@ -118,6 +119,7 @@ class Attempt:
     next_url: str | None = None
     created_at: int = 0
     display: str | None = None
+    scopes: tuple[str, ...] | None = None
 
 
 @dc.dataclass(frozen=True, slots=True)

@@ -50,11 +50,12 @@ class Vault:
         if not keys:
             raise ConfigurationError("SOCIAL_TOKEN_KEYS", "must hold at least one Fernet key, or be None.")
         try:
-            self._tokens = MultiFernet([Fernet(key) for key in keys])
+            ring = [Fernet(key) for key in keys]
         except ValueError as error:
             raise ConfigurationError(
                 "SOCIAL_TOKEN_KEYS", "each key must be 32 bytes in url-safe base64, as Fernet.generate_key() makes."
             ) from error
+        self._newest, self._tokens = ring[0], MultiFernet(ring)
 
     def seal_token(self, plain: str, *, column: str, key: ConnectionKey) -> str:
         """Encrypts a token for one column of one row."""
@@ -79,6 +80,16 @@ class Vault:
         if (purpose, sealed_column, digest) != ("token", column, key.fingerprint):
             raise TokenUnreadable(f"The stored {column} of a {key.provider_id} connection belongs to another row.")
         return str(plain)
+
+    def is_current(self, stored: str) -> bool:
+        """Whether a token column is sealed, and with the newest key; what it holds is not looked at."""
+        if not is_sealed(stored):
+            return False
+        try:
+            self._newest.decrypt(stored[len(SEALED_PREFIX) :].encode())
+        except (InvalidToken, UnicodeEncodeError):
+            return False
+        return True
 
     def seal(self, purpose: str, data: bytes) -> str:
         """Encrypts bytes for ``purpose`` into url-safe text (AES-256-GCM, ``purpose`` authenticated)."""

@@ -12,8 +12,10 @@ import socket
 import subprocess
 import time
 import typing as t
+import uuid
 
 import pytest
+import sqlalchemy as sa
 
 
 def unavailable(what: str, how: str) -> t.NoReturn:
@@ -46,6 +48,31 @@ def postgres_uri(tmp_path_factory: pytest.TempPathFactory) -> cabc.Iterator[str]
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     finally:
         server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mongod"])
+def database_uri(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> cabc.Iterator[str]:
+    """The address of an empty database."""
+    name = f"tests_{uuid.uuid4().hex[:12]}"
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'test.db'}"
+    elif request.param == "mongod":
+        from mongoengine import disconnect
+        from pymongo import MongoClient
+
+        server = request.getfixturevalue("mongodb_uri")
+        yield f"{server}/{name}"
+        with MongoClient(server) as client:
+            client.drop_database(name)
+        disconnect(name)
+    else:
+        server = sa.make_url(request.getfixturevalue("postgres_uri"))
+        engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        yield server.set(database=name).render_as_string(hide_password=False)
+        with engine.connect() as connection:
+            connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture(scope="session")

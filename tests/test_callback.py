@@ -166,7 +166,7 @@ def test_rotated_keys_are_fetched_again(kit: Kit, social_login: t.Any, social_pr
 
 
 def test_the_number_of_provider_requests(kit: Kit, social_login: t.Any, social_provider: t.Any) -> None:
-    for provider, expected in (("google", 1), ("oidc", 1), ("x", 2), ("facebook", 2)):
+    for provider, expected in (("google", 1), ("oidc", 1), ("x", 2), ("facebook", 3)):
         social_login(kit.app.test_client(), provider, "grace")
         social_provider.forget_requests()
         social_login(kit.app.test_client(), provider, "grace")

@@ -10,8 +10,7 @@ from googleapiclient.errors import HttpError, UnknownApiNameOrVersion
 from googleapiclient.http import MediaIoBaseUpload
 
 from flask_social.clients import build_api
-from flask_social.clients.google import Http
-from flask_social.clients.session import ApiSession
+from flask_social.clients.google import GoogleSession
 from flask_social.testing import StandIn
 
 from .clientkit import make_context, real_context, with_token
@@ -71,7 +70,7 @@ def test_google_addresses() -> None:
     ],
 )
 def test_google_trusts(base: str, uri: str, trusted: bool) -> None:
-    assert Http(ApiSession(base, 1)).trusts(uri) is trusted
+    assert GoogleSession(base, 1).owns(uri) is trusted
 
 
 def test_google_token_stays_at_google(social_provider: StandIn) -> None:

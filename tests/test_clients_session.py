@@ -10,7 +10,9 @@ import pytest
 import requests
 
 from flask_social.clients import build_api, build_session
-from flask_social.clients.session import _POOL, ApiSession, base_url, origin
+from flask_social.clients.authorizers import bearer
+from flask_social.clients.pool import POOL
+from flask_social.clients.session import ApiSession, base_url, origin
 from flask_social.testing import StandIn
 
 from .clientkit import make_context, with_token
@@ -152,8 +154,22 @@ def test_addresses(base: str | None, url: str, address: str) -> None:
     assert session.resolve(url) == address
 
 
+def test_a_session_has_all_that_those_of_requests_have_and_shares_only_connections() -> None:
+    theirs, one, other = vars(requests.Session()), vars(ApiSession(None, 1)), vars(ApiSession(None, 1))
+    assert theirs.keys() <= one.keys()
+    for name, value in theirs.items():
+        assert type(one[name]) is type(value)
+        assert name == "adapters" or one[name] == value or name == "cookies"
+        if isinstance(value, cabc.MutableMapping | cabc.MutableSequence):
+            assert one[name] is not other[name], name
+    assert one["hooks"]["response"] is not other["hooks"]["response"]
+    assert {*one["adapters"].values()} == {POOL}
+    assert [*one["adapters"]] == [*theirs["adapters"]]
+
+
 def test_without_an_address_there_is_no_token(social_provider: StandIn) -> None:
-    session = ApiSession(None, 1, authorize=lambda request: request.headers.update({"Authorization": "Bearer t"}))
+    context = make_context(social_provider, "oauth2")
+    session = ApiSession(None, 1, context=context, authorize=bearer(context.provider))
     assert session.get(social_provider.url).status_code == 200
     assert social_provider.requests[-1].auth is None
     with pytest.raises(requests.exceptions.MissingSchema):
@@ -180,7 +196,7 @@ def test_the_time_limit_of_a_call(social_provider: StandIn) -> None:
 def test_after_a_fork_connections_are_new(social_provider: StandIn) -> None:
     session = build_session(make_context(social_provider, "oauth2"))
     session.get("me")
-    _POOL.renew()  # what os.register_at_fork() calls in a child
+    POOL.renew()  # what os.register_at_fork() calls in a child
     session.get("me")
     session.get("me")
     first, *others = [seen.connection for seen in social_provider.requests[-3:]]

@@ -22,13 +22,14 @@ FLOORS = {
     0: "values errors signals",
     1: "answers client_auth discovery documents jws oauth1 oauth2 oidc signing vault",
     2: "providers providers.*",
-    3: "flow attempts pending datastores.base datastores.columns",
-    4: "settings readers registration state messages translation",
-    5: "wire transport tokens keeper clients clients.* datastores datastores.memory datastores.sqlalchemy "
-    "datastores.mongoengine datastores.peewee models models.sealed models.sqlalchemy models.mongoengine models.peewee "
-    "models.users",
-    6: "security users hooks",
-    7: "views views.* cli utils datastore legacy",
+    3: "flow attempts pending health datastores.base datastores.columns",
+    4: "settings readers registration state messages translation datastores.stored",
+    5: "wire transport tokens keeper revoking clients clients.* datastores datastores.memory datastores.sqlalchemy "
+    "datastores.mongoengine datastores.peewee datastores.sqlalchemy_own datastores.sqlalchemy_tokens "
+    "datastores.mongoengine_tokens datastores.peewee_tokens models models.sealed models.sqlalchemy models.mongoengine "
+    "models.peewee models.users",
+    6: "security users hooks maintenance maintenance.*",
+    7: "views views.* cli cli.* doctor doctor.* utils datastore legacy",
     8: "flask_social core",
     9: "testing testing.** demo demo.**",
 }
@@ -46,8 +47,8 @@ SIDEWAYS = {
     "signing": "jws",
     "providers": "providers.base",
     "providers.*": "providers.base",
-    "providers.base": "providers.root providers.visit providers.oauth providers.openid",
-    "providers.oauth": "providers.root providers.visit providers.options",
+    "providers.base": "providers.root providers.visit providers.oauth providers.oauth1 providers.openid",
+    "providers.oauth providers.oauth1": "providers.root providers.visit providers.options",
     "providers.openid": "providers.visit providers.options providers.oauth",
     "providers.root": "providers.options providers.visit",
     "registration": "settings",
@@ -57,13 +58,23 @@ SIDEWAYS = {
     "translation": "messages state",
     "datastores": "datastores.*",
     "datastores.*": "models.*",
+    "datastores.sqlalchemy": "datastores.sqlalchemy_tokens",
+    "datastores.sqlalchemy_tokens": "datastores.sqlalchemy_own",
+    "datastores.mongoengine": "datastores.mongoengine_tokens",
+    "datastores.peewee": "datastores.peewee_tokens",
     "models": "models.*",
     "models.*": "models.sealed",
     "clients": "clients.*",
     "security": "users",
     "hooks": "users",
+    "maintenance": "maintenance.*",
+    "maintenance.*": "maintenance.* security",
+    "cli": "cli.*",
+    "cli.*": "cli.* doctor legacy views.connections",
+    "doctor": "doctor.*",
+    "doctor.*": "doctor.* legacy",
     "keeper": "tokens",
-    "clients.*": "clients.base clients.session wire",
+    "clients.*": "clients.base clients.session clients.answers clients.authorizers clients.failures clients.pool wire",
     "transport": "wire",
     "views": "views.*",
     "views.*": "views.*",
@@ -84,15 +95,16 @@ UPSTAIRS = "testing testing.** demo demo.**"
 LIBRARIES = {
     "flask_security flask_login flask_principal": "security users hooks",
     "urllib3 httpx aiohttp http.client urllib.request socket": "transport wire",
-    "ssl": "transport clients.session",
+    "ssl": "transport clients.pool",
     "requests requests_oauthlib": "clients clients.*",
     "tweepy": "clients.twitter",
     "facebook": "clients.facebook",
     "google google_auth_httplib2 googleapiclient httplib2": "clients.google",
     "foursquare": "clients.foursquare",
-    "sqlalchemy flask_sqlalchemy flask_sqlalchemy_lite": "datastores.sqlalchemy models.sqlalchemy",
-    "mongoengine pymongo bson": "datastores.mongoengine models.mongoengine",
-    "peewee playhouse": "datastores.peewee models.peewee",
+    "sqlalchemy flask_sqlalchemy flask_sqlalchemy_lite": "datastores.sqlalchemy datastores.sqlalchemy_own "
+    "datastores.sqlalchemy_tokens models.sqlalchemy",
+    "mongoengine pymongo bson": "datastores.mongoengine datastores.mongoengine_tokens models.mongoengine",
+    "peewee playhouse": "datastores.peewee datastores.peewee_tokens models.peewee",
     "babel flask_babel": "translation",
 }
 FRAMEWORK = "flask flask_wtf werkzeug wtforms requests"  # from floor 4 on
@@ -100,7 +112,7 @@ VISIT = ("request", "session", "g", "request_ctx", "after_this_request")  # of f
 
 MAX_LINES = 300
 PROVIDER_LINES = range(15, 61)
-FAMILIES = ("base", "root", "visit", "options", "oauth", "openid")  # files of ``providers`` that are no provider
+FAMILIES = ("base", "root", "visit", "options", "oauth", "oauth1", "openid")  # files that are no provider
 MAY_PRINT = f"cli {UPSTAIRS}"
 MAY_NAME_PROVIDERS = f"providers providers.* clients.* {UPSTAIRS}"
 NAMES_NO_PROVIDER = {("jws", "x")}  # a coordinate of an elliptic curve key (RFC 7518 section 6.2.1.2)

@@ -72,9 +72,10 @@ def test_every_row(row: str) -> None:
 @pytest.mark.parametrize("row", CATALOGUE)
 def test_every_option_can_replace_the_class(row: str) -> None:
     values: dict[str, t.Any] = {
-        **{name: {"a": "b"} for name in ("authorize_params", "headers", "api_options")},
+        **{name: {"a": "b"} for name in ("authorize_params", "headers", "api_options", "required_claims")},
         **dict.fromkeys(("pkce", "nonce", "verify"), True),
-        **dict.fromkeys(("scopes", "issuer_aliases"), ("a", "b")),
+        **dict.fromkeys(("scopes", "extra_scopes", "issuer_aliases", "native_clients", "second_factor"), ("a", "b")),
+        "token_login": False,
         "icon": "generic",
         "fields": {"subject": "uid"},
         "id_token_algs": ("ES256",),
@@ -242,8 +243,9 @@ def test_facebook_proves_every_call() -> None:
     assert start.url.startswith(f"https://www.facebook.com/{GRAPH_VERSION}/dialog/oauth?")
     assert query(start.url)["scope"] == "email,public_profile"
     assert "code_challenge" not in query(start.url)
-    (exchange, me), grant = log_in(provider, token, answer({"id": "7"}))
-    assert exchange.url == f"https://graph.facebook.com/{GRAPH_VERSION}/oauth/access_token"
+    (exchange, me, longer), grant = log_in(provider, token, answer({"id": "7"}), answer({}, 500))
+    assert exchange.url == longer.url == f"https://graph.facebook.com/{GRAPH_VERSION}/oauth/access_token"
+    assert grant.token.access_token == "at"
     assert me.url.startswith(f"https://graph.facebook.com/{GRAPH_VERSION}/me?")
     assert query(me.url) == {"fields": "id,name,email,picture.type(large)", "appsecret_proof": proof}
     assert grant.profile == Profile("7", raw={"id": "7"})

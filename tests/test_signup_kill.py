@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections.abc as cabc
 import datetime as dt
 import json
 import pathlib
@@ -10,10 +9,6 @@ import signal
 import subprocess
 import sys
 import typing as t
-import uuid
-
-import pytest
-import sqlalchemy as sa
 
 from flask_social.datastores.base import CLAIM_LIFETIME, CLAIMED
 from flask_social.testing import Person
@@ -23,32 +18,10 @@ from .signup_victim import make_app
 ROOT = pathlib.Path(__file__).parent.parent
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "mongod"])
-def uri(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> cabc.Iterator[str]:
-    """The address of an empty database."""
-    name = f"killed_{uuid.uuid4().hex[:12]}"
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'test.db'}"
-    elif request.param == "mongod":
-        from mongoengine import disconnect
-        from pymongo import MongoClient
-
-        server = request.getfixturevalue("mongodb_uri")
-        yield f"{server}/{name}"
-        with MongoClient(server) as client:
-            client.drop_database(name)
-        disconnect(name)
-    else:
-        server = sa.make_url(request.getfixturevalue("postgres_uri"))
-        engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(sa.text(f"CREATE DATABASE {name}"))
-        yield server.set(database=name).render_as_string(hide_password=False)
-        with engine.connect() as connection:
-            connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-
-
-def test_killed_before_each_write(uri: str, social_provider: t.Any, social_begin: t.Any, social_login: t.Any) -> None:
+def test_killed_before_each_write(
+    database_uri: str, social_provider: t.Any, social_begin: t.Any, social_login: t.Any
+) -> None:
+    uri = database_uri
     providers = {"google": social_provider.settings("google")}
     app, users, connections = make_app(uri, providers)
     ends: list[tuple[list[str], list[str]]] = []

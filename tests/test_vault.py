@@ -84,3 +84,22 @@ def test_bad_keys_are_named(secrets: t.Any, keys: t.Any, name: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Vault(secrets, keys)
     assert caught.value.key == name
+
+
+@pytest.mark.parametrize(
+    ("stored", "current"),
+    [
+        ("plain", False),
+        ("", False),
+        (SEALED_PREFIX, False),
+        (SEALED_PREFIX + "é", False),
+        ("old", False),
+        ("new", True),
+    ],
+)
+def test_which_tokens_are_sealed_with_the_newest_key(stored: str, current: bool) -> None:
+    old, new = Fernet.generate_key(), Fernet.generate_key()
+    rings = {"old": [old], "new": [new, old]}
+    if stored in rings:
+        stored = Vault(["s"], rings[stored]).seal_token("at", column="secret", key=KEY)
+    assert Vault(["s"], [new, old]).is_current(stored) is current

@@ -5,9 +5,24 @@ from __future__ import annotations
 import dataclasses as dc
 import logging
 import re
+import typing as t
 
 from ..providers.base import Provider
 from ..values import ConnectionKey, Token
+
+
+class TokenKeeper(t.Protocol):
+    """Where a client has its token from, at every call. Threads may share it.
+
+    Both methods raise :class:`ReconnectRequired` when the grant is dead, :class:`ProviderError` when the provider
+    cannot be asked, and :class:`TokenStoreBusy`.
+    """
+
+    def token(self) -> Token:
+        """The live token, renewed when its end is near; cheap when it is not."""
+
+    def renewed(self, rejected: str) -> Token:
+        """Another one than the access token that an API refused. Many callers at once cause one renewal."""
 
 
 @dc.dataclass(frozen=True, slots=True)
@@ -17,12 +32,23 @@ class ApiContext:
     :param token: opened and live.
     :param key: whose token it is.
     :param timeout: seconds to wait for a connection, and for each piece of an answer.
+    :param keeper: gives the token of each call; ``None`` stays with ``token``.
     """
 
     provider: Provider
     token: Token
     key: ConnectionKey
     timeout: tuple[float, float]
+    keeper: TokenKeeper | None = dc.field(default=None, repr=False)
+
+    def present(self) -> Token:
+        """The token for a call made now; raises as the keeper does."""
+        return self.keeper.token() if self.keeper is not None else self.token
+
+    @property
+    def renews(self) -> bool:
+        """Whether a refused token can be followed by another; one of OAuth 1.0a cannot."""
+        return self.keeper is not None and not self.token.secret
 
 
 #: The loggers to which the libraries below us write addresses, headers and bodies. Logging filters are not

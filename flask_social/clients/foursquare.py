@@ -8,6 +8,8 @@ import requests
 
 from ..errors import MissingLibrary
 from ..providers.foursquare import API_VERSION
+from .answers import failed
+from .authorizers import bearer
 from .base import ApiContext
 from .session import ApiSession, base_url
 
@@ -27,7 +29,8 @@ class Requester(foursquare.Foursquare.Requester):
     def GET(self, path: str, params: t.Any = None, **kwargs: t.Any) -> t.Any:
         """The ``response`` of the answer; for ``multi=True`` the length of the queue.
 
-        :raises FoursquareException: when the answer is an error, or there is none.
+        :raises FoursquareException: when the answer is an error, or there is none; an error is an :class:`ApiError`
+            as well.
         """
         if kwargs.get("multi") is True:
             return self.add_multi_request(path, dict(params or {}))
@@ -39,12 +42,25 @@ class Requester(foursquare.Foursquare.Requester):
         sent = self._enrich_params(dict(data or {}))
         return self._send("POST", path, data=sent, files=files, timeout=self.post_timeout)
 
+    def _enrich_params(self, params: t.Any) -> dict[str, t.Any]:
+        # The session puts the token in, unless somebody gave the client another one since.
+        enriched: dict[str, t.Any] = super()._enrich_params(params)
+        if f"Bearer {enriched.get('oauth_token')}" == self._session.placeholder:
+            del enriched["oauth_token"]
+        return enriched
+
     def _send(self, method: str, path: str, **options: t.Any) -> t.Any:
+        headers = self._create_headers()
+        if f"Bearer {self.oauth_token}" == self._session.placeholder:
+            headers["Authorization"] = self._session.placeholder
         try:
-            answer = self._session.request(method, path.lstrip("/"), headers=self._create_headers(), **options)
+            answer = self._session.request(method, path.lstrip("/"), headers=headers, **options)
         except requests.RequestException as error:
             raise foursquare.FoursquareException(f"Error connecting with foursquare API: {error}") from None
-        result = foursquare._process_response(answer)
+        try:
+            result = foursquare._process_response(answer)
+        except foursquare.FoursquareException as error:
+            raise failed(error, answer) from None
         # Not every answer says how much is left, and the library fails on those.
         self.rate_limit = answer.headers.get("X-RateLimit-Limit")
         self.rate_remaining = answer.headers.get("X-RateLimit-Remaining")
@@ -68,6 +84,7 @@ def build(context: ApiContext, **options: t.Any) -> Foursquare:
 
     :param options: ``version`` (YYYYMMDD), ``lang``, ``get_timeout`` and ``post_timeout``.
     """
-    session = ApiSession(base_url(context.provider) or foursquare.API_ENDPOINT, context.timeout)
+    address, authorize = base_url(context.provider) or foursquare.API_ENDPOINT, bearer(context.provider)
+    session = ApiSession(address, context.timeout, context=context, authorize=authorize, for_library=True)
     defaults = {"version": API_VERSION, "get_timeout": context.timeout, "post_timeout": context.timeout}
     return Foursquare(session, access_token=context.token.access_token, **{**defaults, **options})

@@ -5,21 +5,28 @@ https://googleapis.github.io/google-api-python-client/docs/epy/googleapiclient.d
 
 from __future__ import annotations
 
+import collections.abc as cabc
+import contextlib
+import datetime as dt
 import functools
 import json
+import time
 import typing as t
 from urllib.parse import urlsplit
 
 from ..errors import MissingLibrary
 from ..providers.google import GoogleProvider
-from .base import ApiContext
+from ..values import Token
+from .authorizers import bearer
+from .base import ApiContext, redact
+from .failures import both, classify
 from .session import ApiSession, base_url
 
 try:
     import google_auth_httplib2
     import httplib2
     from google.oauth2.credentials import Credentials
-    from googleapiclient import discovery, discovery_cache, errors
+    from googleapiclient import discovery, discovery_cache, errors, http
 except ImportError as error:
     raise MissingLibrary("google-api-python-client", "google") from error
 
@@ -45,7 +52,9 @@ class Http:
         connection_type: t.Any = None,
     ) -> tuple[httplib2.Response, bytes]:
         """One call: the status and headers, and the body. Only Google, or who stands in for it, sees the token."""
-        sent = {name: value for name, value in (headers or {}).items() if not _secret(name) or self.trusts(uri)}
+        sent = {name: value for name, value in (headers or {}).items() if name.lower() != "authorization"}
+        if self._session.placeholder is not None and len(sent) < len(headers or {}):
+            sent["Authorization"] = self._session.placeholder
         answer = self._session.request(method, uri, data=body.encode() if isinstance(body, str) else body, headers=sent)
         # requests has unpacked the body.
         found = {name: value for name, value in answer.headers.items() if name.lower() != "content-encoding"}
@@ -56,15 +65,42 @@ class Http:
     def close(self) -> None:
         """Does nothing: the connections are shared."""
 
-    def trusts(self, uri: str) -> bool:
+
+class GoogleSession(ApiSession):
+    """A session whose token goes to all of Google's API hosts; where the base URL is another, to that one alone."""
+
+    def owns(self, url: str) -> bool:
         """Whether the token may go to this address."""
-        parts = urlsplit(uri)
+        parts = urlsplit(url)
         google = parts.scheme == "https" and f".{parts.hostname}".endswith(f".{_DOMAIN}")
-        return self._session.owns(uri) or (google and not _is_replaced(self._session.base_url))
+        return super().owns(url) or (google and not _is_replaced(self.base_url))
 
 
-def _secret(header: str) -> bool:
-    return header.lower() == "authorization"
+class HttpRequest(http.HttpRequest):
+    """``googleapiclient.http.HttpRequest`` whose errors are of our family too."""
+
+    def execute(self, *args: t.Any, **options: t.Any) -> t.Any:
+        """The call.
+
+        :raises ApiError: which is the ``HttpError`` of the answer as well.
+        """
+        with _in_both_families():
+            return super().execute(*args, **options)
+
+    def next_chunk(self, *args: t.Any, **options: t.Any) -> t.Any:
+        """One piece of an upload; raises as :meth:`execute` does."""
+        with _in_both_families():
+            return super().next_chunk(*args, **options)
+
+
+@contextlib.contextmanager
+def _in_both_families() -> cabc.Iterator[None]:
+    try:
+        yield
+    except errors.HttpError as error:
+        failure = classify(error.status_code, error.resp, error.content, time.time())
+        error.uri = redact(error.uri or "")
+        raise both(error, failure) from None
 
 
 def _is_replaced(base: str) -> bool:
@@ -92,13 +128,47 @@ def build(context: ApiContext, *args: str, **options: t.Any) -> t.Any:
     if _is_replaced(base):
         document = {**document, "rootUrl": base.rstrip("/") + "/"}
         document.pop("mtlsRootUrl", None)
-    # No refresh token: what it would get stayed in this object. A 401 is the caller's to see.
-    http = google_auth_httplib2.AuthorizedHttp(
-        Credentials(context.token.access_token),
-        http=Http(ApiSession(base, context.timeout)),
-        refresh_status_codes=(),
+    session = GoogleSession(
+        base, context.timeout, context=context, authorize=bearer(context.provider), for_library=True
     )
-    return discovery.build_from_document(document, **{"http": http, **options})
+    # The session sends each request again by itself: only there it is known which token was refused, and by whom.
+    authorized = google_auth_httplib2.AuthorizedHttp(_credentials(context), Http(session), refresh_status_codes=())
+    return discovery.build_from_document(document, **{"http": authorized, "requestBuilder": HttpRequest, **options})
+
+
+#: The library takes a token that ends sooner than this (3:45 minutes) for one that has ended.
+_SOON = dt.timedelta(minutes=5)
+
+
+def _credentials(context: ApiContext) -> Credentials:
+    """Credentials that keep no refresh token, and ask the keeper for what comes next.
+
+    The library asks when the token is near its end, and when somebody says ``refresh()``, as its batches do after a
+    401.
+    """
+    credentials = Credentials(context.token.access_token)
+    if context.keeper is None:
+        return credentials
+    keeper = context.keeper
+
+    def refresh(request: object, scopes: object = None) -> tuple[str, dt.datetime]:
+        token = keeper.token() if credentials.expired else keeper.renewed(str(credentials.token))
+        return token.access_token, _expiry(token) or _utc(dt.datetime.now(dt.UTC) + _SOON)
+
+    credentials.expiry = _expiry(context.token)
+    credentials.refresh_handler = refresh
+    return credentials
+
+
+def _expiry(token: Token) -> dt.datetime | None:
+    """When the library has to ask again, in naive UTC; ``None`` for a token without an end."""
+    if token.expires_at is None:
+        return None
+    return _utc(max(token.expires_at, dt.datetime.now(dt.UTC) + _SOON))
+
+
+def _utc(when: dt.datetime) -> dt.datetime:
+    return when.astimezone(dt.UTC).replace(tzinfo=None)
 
 
 @functools.lru_cache(maxsize=32)

@@ -6,85 +6,26 @@ It serves every provider by itself, and is what the client libraries send their 
 from __future__ import annotations
 
 import collections.abc as cabc
-import datetime as dt
-import functools
-import os
-import secrets
-import ssl
+import dataclasses as dc
 import typing as t
+from collections import OrderedDict
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from oauthlib.oauth1 import Client as OAuth1Client
-from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from requests.cookies import RequestsCookieJar
+from requests.hooks import default_hooks
+from requests.structures import CaseInsensitiveDict
+from requests.utils import rewind_body
 
-from ..documents import Documents
-from ..providers.base import Context, Provider
+from ..errors import TokenRejected
+from ..providers.base import Provider
 from ..values import Token
-from ..vault import Vault
-from ..wire import API_POOLS
-from .base import ApiContext, install_filters, redact
+from .answers import ApiAnswer, hide, understood
+from .authorizers import Authorizer, bearer, signer, text
+from .base import ApiContext, TokenKeeper, install_filters, redact
+from .pool import POOL
 
-_FORM = "application/x-www-form-urlencoded"
 _PORTS = {"http": 80, "https": 443}
-
-
-@functools.lru_cache(maxsize=8)
-def _tls(bundle: str) -> ssl.SSLContext:
-    """One TLS context per certificate bundle: making one takes longer than a call."""
-    return ssl.create_default_context(cafile=bundle)
-
-
-class Pool(HTTPAdapter):
-    """The connections of all sessions of this process. They outlive the sessions."""
-
-    def __init__(self) -> None:
-        super().__init__(pool_connections=64, pool_maxsize=16)
-
-    def renew(self) -> None:
-        """Starts with no connection: after a fork the old ones belong to the parent."""
-        self.proxy_manager = {}
-        self.init_poolmanager(64, 16)
-
-    def init_poolmanager(self, *args: t.Any, **options: t.Any) -> None:
-        """Makes the pools of connections that skip interim answers."""
-        super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = API_POOLS
-
-    def proxy_manager_for(self, *args: t.Any, **options: t.Any) -> t.Any:
-        """The same for a proxy's."""
-        manager = super().proxy_manager_for(*args, **options)
-        manager.pool_classes_by_scheme = API_POOLS
-        return manager
-
-    def build_connection_pool_key_attributes(
-        self, request: requests.PreparedRequest, verify: t.Any, cert: t.Any = None
-    ) -> tuple[t.Any, t.Any]:
-        """Adds the shared TLS context where the library would make one for every connection."""
-        host, attributes = super().build_connection_pool_key_attributes(request, verify, cert)
-        bundle = _bundle(verify, cert)
-        if bundle is not None and host["scheme"] == "https":
-            return host, {"cert_reqs": "CERT_REQUIRED", "ssl_context": _tls(bundle)}
-        return host, attributes
-
-    def cert_verify(self, conn: t.Any, url: t.Any, verify: t.Any, cert: t.Any) -> None:
-        """Leaves alone a connection that has the shared TLS context: it would load its certificates again."""
-        if _bundle(verify, cert) is None:
-            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]  # untyped in requests
-
-
-def _bundle(verify: object, cert: object) -> str | None:
-    """The file of certificates to trust; ``None`` when the caller wants something special."""
-    if cert is not None:
-        return None
-    if verify is True:
-        return DEFAULT_CA_BUNDLE_PATH
-    return verify if isinstance(verify, str) and os.path.isfile(verify) else None
-
-
-_POOL = Pool()
-os.register_at_fork(after_in_child=_POOL.renew)
 
 # Every client stands on this module, so that its loggers are covered before its first call.
 install_filters()
@@ -96,14 +37,32 @@ def origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
 
 
+def _fresh() -> dict[str, t.Any]:
+    """What the constructor of ``requests.Session`` sets, with the shared connections.
+
+    It makes two adapters, each with its pools: most of what a session costs, and none of it used here.
+    """
+    own = {"headers": CaseInsensitiveDict(_MODEL.headers), "cookies": RequestsCookieJar(), "hooks": default_hooks()}
+    return {**vars(_MODEL), **own, "proxies": {}, "params": {}, "adapters": OrderedDict(_MODEL.adapters)}
+
+
+_MODEL = requests.Session()
+_MODEL.mount("https://", POOL)
+_MODEL.mount("http://", POOL)
+
+
 class ApiSession(requests.Session):
     """A session for the API at one address. ``close()`` leaves the connections to other sessions.
 
+    A token that the API refuses is followed by another one, once, where there is one.
+
     :param base_url: relative addresses are resolved against it, as a browser does with a link.
     :param timeout: seconds for a connection and for each piece of an answer, where a call names none.
+    :param context: whose token it is; ``None`` for a session without one.
     :param authorize: puts the token into a prepared request. It is called for addresses of the base's origin
         only, and ``.netrc`` is never asked.
     :param signs: the token's place depends on the address, so that a redirect needs it anew.
+    :param for_library: only requests that bring :attr:`placeholder` get the token.
     :param headers: go to the base's origin only.
     :param aliases: addresses that a library has built in, and where they lead instead.
     """
@@ -113,20 +72,27 @@ class ApiSession(requests.Session):
         base_url: str | None,
         timeout: t.Any,
         *,
-        authorize: cabc.Callable[[requests.PreparedRequest], None] | None = None,
+        context: ApiContext | None = None,
+        authorize: Authorizer | None = None,
         signs: bool = False,
+        for_library: bool = False,
         headers: cabc.Mapping[str, str] | None = None,
         aliases: cabc.Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__()
+        vars(self).update(_fresh())
         self.base_url = base_url.rstrip("/") + "/" if base_url else ""
         self.timeout = timeout
+        self._context = context
         self._authorizer = authorize
         self._signs = signs
+        self._for_library = for_library
         self._own_headers = dict(headers or {})
         self._aliases = dict(aliases or {})
-        self.mount("https://", _POOL)
-        self.mount("http://", _POOL)
+
+    @property
+    def placeholder(self) -> str | None:
+        """The ``Authorization`` header of a library that was given the token once; the present one replaces it."""
+        return f"Bearer {self._context.token.access_token}" if self._context and self._for_library else None
 
     def owns(self, url: str) -> bool:
         """Whether the token may go to this address: it has the scheme, host and port of the base URL."""
@@ -141,7 +107,7 @@ class ApiSession(requests.Session):
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """As always, after the address was resolved."""
-        request.url = self.resolve(_text(request.url))
+        request.url = self.resolve(text(request.url))
         if self._own_headers and self.owns(request.url):
             request.headers = {**self._own_headers, **(request.headers or {})}
         if request.auth is None and self.auth is None:
@@ -149,7 +115,20 @@ class ApiSession(requests.Session):
         return super().prepare_request(request)
 
     def send(self, request: requests.PreparedRequest, **kwargs: t.Any) -> requests.Response:
-        """As always, with a time limit. No error's text shows a token, ``raise_for_status()`` included."""
+        """As always, with a time limit, and once more with another token when the API refuses this one.
+
+        No error's text shows a token, ``raise_for_status()`` included.
+
+        :raises ReconnectRequired: when the token is refused and there is no other; the keeper's other errors too.
+        """
+        answer = self._send(request, **kwargs)
+        again = self._with_another_token(request, answer)
+        if again is None:
+            return answer
+        answer.close()
+        return self._send(again, **kwargs)
+
+    def _send(self, request: requests.PreparedRequest, **kwargs: t.Any) -> requests.Response:
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = self.timeout
         try:
@@ -159,7 +138,38 @@ class ApiSession(requests.Session):
             raise error from None
         for each in (*answer.history, answer):
             each.url = redact(each.url or "")
+        if answer.status_code >= 400:
+            hide(answer, self._tokens(request))
+        if type(answer) is requests.Response:
+            answer.__class__ = ApiAnswer
         return answer
+
+    def _tokens(self, request: requests.PreparedRequest) -> cabc.Iterator[str | None]:
+        used = _used(request)
+        for token in (used and used.token, self._context and self._context.token):
+            if token:
+                yield from (token.access_token, token.secret)
+
+    def _with_another_token(
+        self, request: requests.PreparedRequest, answer: requests.Response
+    ) -> requests.PreparedRequest | None:
+        """The same request with the token that follows the refused one; ``None`` when it is not to be sent again."""
+        used = _used(request)
+        if used is None or used.url != request.url or self._context is None or not self._context.renews:
+            return None
+        if answer.status_code not in (400, 401, 403) or not _at_home(request, answer):
+            return None
+        if understood(answer).kind is not TokenRejected:
+            return None
+        # A body that is gone cannot be sent again, but the next call needs the new token no less.
+        token = t.cast("TokenKeeper", self._context.keeper).renewed(used.token.access_token)
+        again = request.copy()
+        if token.access_token == used.token.access_token or not _rewound(again):
+            return None
+        again.url = used.plain_url
+        again.headers.pop("Authorization", None)
+        self._put(again, token)
+        return again
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Where a redirect leads; ``None``, so that it is not followed, when a body would go to another origin."""
@@ -174,27 +184,73 @@ class ApiSession(requests.Session):
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         """Takes the token out of a redirected request that leaves the origin; signs anew one that stays."""
-        headers, url = prepared_request.headers, _text(prepared_request.url)
-        if self.should_strip_auth(_text(response.request.url), url):
+        headers, url = prepared_request.headers, text(prepared_request.url)
+        if self.should_strip_auth(text(response.request.url), url):
             for name in ("Authorization", *self._own_headers):
                 headers.pop(name, None)
         elif self._signs and "Authorization" in headers:
+            del headers["Authorization"]
             self._authorize(prepared_request)
 
     def close(self) -> None:
         """Does nothing: the connections are shared by all sessions. tweepy closes after every call."""
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._authorizer is not None and self.owns(_text(request.url)):
-            self._authorizer(request)
+        brought = request.headers.get("Authorization")
+        replaced = brought is not None and brought == self.placeholder
+        if replaced:
+            del request.headers["Authorization"]
+        if self._authorizer is None or self._context is None or not self.owns(text(request.url)):
+            return request
+        if replaced or not self._for_library:
+            self._put(request, self._context.present(), ours=replaced or brought is None)
         return request
+
+    def _put(self, request: requests.PreparedRequest, token: Token, *, ours: bool = True) -> None:
+        plain_url = text(request.url)
+        t.cast("Authorizer", self._authorizer)(request, token)
+        if ours:
+            vars(request)["_used"] = _Use(token, plain_url, text(request.url))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.base_url}>"
 
 
-def _text(url: t.Any) -> str:
-    return url.decode() if isinstance(url, bytes) else str(url)
+@dc.dataclass(frozen=True, slots=True)
+class _Use:
+    """The token that a prepared request carries, and its address before and after it was put in.
+
+    It stays on the request itself. The requests that follow redirects are others.
+    """
+
+    token: Token
+    plain_url: str = dc.field(repr=False)
+    url: str = dc.field(repr=False)
+
+
+def _used(request: requests.PreparedRequest) -> _Use | None:
+    return vars(request).get("_used")
+
+
+def _at_home(request: requests.PreparedRequest, answer: requests.Response) -> bool:
+    """Whether the answer is that of the request's own origin, and nothing was done on the way to it.
+
+    A redirect that changed the method had its work done (RFC 9110 section 15.4.4).
+    """
+    places = {origin(text(url)) for url in (request.url, *(each.url for each in (*answer.history, answer)))}
+    return len(places) == 1 and answer.request.method == request.method
+
+
+def _rewound(request: requests.PreparedRequest) -> bool:
+    """Whether the body can be sent again; a stream is wound back."""
+    body: t.Any = request.body
+    if body is None or isinstance(body, bytes | str):
+        return True
+    try:
+        rewind_body(request)
+    except requests.exceptions.UnrewindableBodyError:
+        return False
+    return True
 
 
 def base_url(provider: Provider) -> str | None:
@@ -207,60 +263,12 @@ def build(context: ApiContext, *, timeout: t.Any = None) -> ApiSession:
 
     :param timeout: instead of the application's ``SOCIAL_HTTP_TIMEOUT``.
     """
-    provider, token = context.provider, context.token
-    signs = bool(token.secret)
+    provider, signs = context.provider, bool(context.token.secret)
     return ApiSession(
         base_url(provider),
         timeout or context.timeout,
-        authorize=_signer(provider, token) if signs else _bearer(provider, token),
+        context=context,
+        authorize=signer(provider) if signs else bearer(provider),
         signs=signs,
         headers=provider.headers,
     )
-
-
-def _signer(provider: Provider, token: Token) -> cabc.Callable[[requests.PreparedRequest], None]:
-    """OAuth 1.0a: signs the address and a form body (RFC 5849 section 3.4.1.3)."""
-    client = OAuth1Client(provider.consumer_key, provider.consumer_secret, token.access_token, token.secret)
-
-    def sign(request: requests.PreparedRequest) -> None:
-        form = request.body is not None and request.headers.get("Content-Type", "").startswith(_FORM)
-        body, headers = (_text(request.body), {"Content-Type": _FORM}) if form else (None, {})
-        signed = client.sign(request.url, request.method, body, headers)[1]
-        request.headers["Authorization"] = signed["Authorization"]
-
-    return sign
-
-
-def _bearer(provider: Provider, token: Token) -> cabc.Callable[[requests.PreparedRequest], None]:
-    """OAuth 2: asks the provider for a request of its own, and takes the address and the headers from it."""
-
-    def authorize(request: requests.PreparedRequest) -> None:
-        made = provider.api_request(_context(), str(request.method), _text(request.url), token)
-        request.url = made.url
-        for name, value in made.headers.items():
-            # Accept is set by the provider and by requests; the caller's own word goes before both.
-            if request.headers.get(name) in (None, "*/*"):
-                request.headers[name] = value
-
-    return authorize
-
-
-def _context() -> Context:
-    return Context(
-        redirect_uri="",
-        now=dt.datetime.now(dt.UTC),
-        vault=_vault(),
-        documents=_documents(),
-        random=secrets.token_bytes,
-    )
-
-
-@functools.cache
-def _vault() -> Vault:
-    """A request to an API seals nothing; the vault of its context is empty-handed."""
-    return Vault([secrets.token_hex(32)])
-
-
-@functools.cache
-def _documents() -> Documents:
-    return Documents()

@@ -9,6 +9,8 @@ import re
 import typing as t
 
 from ..errors import ConfigurationError, MissingLibrary
+from .answers import failed
+from .authorizers import bearer
 from .base import ApiContext
 from .session import ApiSession, base_url
 
@@ -35,12 +37,32 @@ class Client(tweepy.Client):
     def request(
         self, method: str, route: str, params: t.Any = None, json: t.Any = None, user_auth: bool = False
     ) -> t.Any:
-        """One call. ``user_auth`` is overruled: there is one token, and it is of OAuth 1.0a or of OAuth 2."""
-        return super().request(method, route, params, json, user_auth=self.bearer_token is None)
+        """One call. ``user_auth`` is overruled: there is one token, and it is of OAuth 1.0a or of OAuth 2.
+
+        :raises ApiError: which is the ``tweepy.HTTPException`` of the answer as well.
+        """
+        try:
+            return super().request(method, route, params, json, user_auth=self.bearer_token is None)
+        except tweepy.HTTPException as error:
+            raise failed(error, error.response) from None
 
     def _get_authenticating_user_id(self, *, oauth_1: bool = False) -> str:
         # The library asks X, which is billed, and keeps the token in a cache of the class for ever.
         return self._user_id
+
+
+class API(tweepy.API):
+    """``tweepy.API`` whose errors are of our family too."""
+
+    def request(self, *args: t.Any, **options: t.Any) -> t.Any:
+        """One call.
+
+        :raises ApiError: which is the ``tweepy.HTTPException`` of the answer as well.
+        """
+        try:
+            return super().request(*args, **options)
+        except tweepy.HTTPException as error:
+            raise failed(error, error.response) from None
 
 
 def build(context: ApiContext, *, version: str | float | None = None, **options: t.Any) -> t.Any:
@@ -73,7 +95,7 @@ def _v2(context: ApiContext, options: dict[str, t.Any]) -> Client:
     return client
 
 
-def _v1(context: ApiContext, options: dict[str, t.Any]) -> t.Any:
+def _v1(context: ApiContext, options: dict[str, t.Any]) -> API:
     if not context.token.secret:
         raise ConfigurationError(
             "version", "v1.1 of the API takes tokens of OAuth 1.0a only: connect through the provider 'twitter'."
@@ -84,7 +106,7 @@ def _v1(context: ApiContext, options: dict[str, t.Any]) -> t.Any:
         context.token.access_token,
         context.token.secret,
     )
-    api = tweepy.API(handler, **{"timeout": context.timeout, **options})
+    api = API(handler, **{"timeout": context.timeout, **options})
     api.session = _session(context)
     return api
 
@@ -93,4 +115,8 @@ def _session(context: ApiContext) -> ApiSession:
     # The library's own paths begin with the version.
     root = re.sub(r"/(?:2|1\.1)$", "", (base_url(context.provider) or _HOST).rstrip("/"))
     aliases = {_HOST: root} if root in _REAL else {_HOST: root, _UPLOAD_HOST: root}
-    return ApiSession(root, context.timeout, aliases=aliases)
+    if context.token.secret:
+        # The library signs, with a token that nothing renews.
+        return ApiSession(root, context.timeout, context=context, aliases=aliases)
+    authorize = bearer(context.provider)
+    return ApiSession(root, context.timeout, context=context, authorize=authorize, for_library=True, aliases=aliases)

@@ -15,6 +15,8 @@ T = t.TypeVar("T")
 #: Columns that hold a token; sealed by the ready models.
 TOKEN_COLUMNS = ("access_token", "secret", "refresh_token", "id_token")
 
+#: The table or collection of the revocations that are still to be made.
+REVOCATIONS = "social_revocations"
 
 #: The columns that name an account, and must be unique together.
 KEY_COLUMNS = frozenset({"provider_id", "provider_user_id"})

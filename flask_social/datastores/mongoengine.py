@@ -10,8 +10,9 @@ import uuid
 
 from ..errors import DuplicateConnection, MissingLibrary, StoreError
 from ..values import ConnectionKey
-from .base import CLAIMED, ConnectionDatastore, UserDraft, user_refused
-from .columns import KEY_COLUMNS, Texts, columns_of, findable, fitted, in_order, same_key
+from .base import CLAIMED, UserDraft, user_refused
+from .columns import KEY_COLUMNS, Texts, findable, fitted, in_order, same_key
+from .mongoengine_tokens import MongoEngineTokens
 
 try:
     from bson import ObjectId
@@ -25,7 +26,7 @@ except ImportError as error:  # pragma: no cover  # seen in an environment witho
     raise MissingLibrary("MongoEngine", "mongoengine") from error
 
 
-class MongoEngineConnectionDatastore(ConnectionDatastore):
+class MongoEngineConnectionDatastore(MongoEngineTokens):
     """Connections in a collection. Every call is written at once: there is no transaction to commit.
 
     :param db: the extension object of the application, which is not used; ``None`` will do.
@@ -40,12 +41,12 @@ class MongoEngineConnectionDatastore(ConnectionDatastore):
     def __init__(self, db: t.Any, connection_model: t.Any) -> None:
         super().__init__(connection_model)
         self.db = db
-        self.columns = columns_of(connection_model)
         fields = {n: f for n, f in connection_model._fields.items() if isinstance(f, StringField)}
         lengths = {name: field.max_length for name, field in fields.items() if field.max_length}
         required = (name for name, field in fields.items() if field.required and field.default is None)
         self._texts = Texts(lengths, frozenset(required))
         self._user_model: t.Any = None
+        self._before_forget: cabc.Callable[[t.Any], object] | None = None
 
     @property
     def has_unique_key(self) -> bool:
@@ -134,8 +135,9 @@ class MongoEngineConnectionDatastore(ConnectionDatastore):
         finally:
             locks.delete_one({"_id": name, "holder": holder})
 
-    def install(self, user_model: t.Any) -> None:
+    def install(self, user_model: t.Any, before_forget: cabc.Callable[[t.Any], object] | None = None) -> None:
         self._user_model = user_model
+        self._before_forget = before_forget or self._before_forget
         # A document tells its own class, so every class of the family is listened to.
         for name in getattr(user_model, "_subclasses", ()):
             # Before and after: a connection that is made meanwhile shall not stay either.
@@ -143,7 +145,10 @@ class MongoEngineConnectionDatastore(ConnectionDatastore):
                 signal.connect(self._forget, sender=get_document(name))
 
     def _forget(self, sender: t.Any, document: t.Any, **more: t.Any) -> None:
-        self.connection_model.objects(user_id=document.pk).delete()
+        for row in self.connection_model.objects(user_id=document.pk):
+            if self._before_forget is not None:
+                self._before_forget(row)
+            row.delete()
 
     def _save(self, connection: t.Any, **options: t.Any) -> t.Any:
         key = ConnectionKey(connection.provider_id, connection.provider_user_id)

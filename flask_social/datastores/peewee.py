@@ -10,8 +10,9 @@ import weakref
 
 from ..errors import DuplicateConnection, MissingLibrary, StoreError
 from ..values import ConnectionKey
-from .base import ConnectionDatastore, UserDraft, user_refused
-from .columns import KEY_COLUMNS, Texts, columns_of, findable, fitted, in_order, same_key
+from .base import UserDraft, user_refused
+from .columns import KEY_COLUMNS, Texts, findable, fitted, in_order, same_key
+from .peewee_tokens import PeeweeTokens
 
 try:
     import peewee
@@ -19,7 +20,7 @@ except ImportError as error:  # pragma: no cover  # seen in an environment witho
     raise MissingLibrary("Peewee", "peewee") from error
 
 
-class PeeweeConnectionDatastore(ConnectionDatastore):
+class PeeweeConnectionDatastore(PeeweeTokens):
     """Connections in a Peewee model. A write belongs to the caller's ``db.atomic()``, or is committed at once.
 
     :param db: the :class:`peewee.Database` or extension object of the application; the database is the model's.
@@ -28,7 +29,7 @@ class PeeweeConnectionDatastore(ConnectionDatastore):
     def __init__(self, db: t.Any, connection_model: t.Any) -> None:
         super().__init__(connection_model)
         self.db = db
-        self.columns = columns_of(connection_model)
+        self._before_forget: cabc.Callable[[t.Any], object] | None = None
         fields = {n: f for n, f in connection_model._meta.fields.items() if isinstance(f, peewee._StringField)}
         lengths = {name: field.max_length for name, field in fields.items() if hasattr(field, "max_length")}
         required = (name for name, field in fields.items() if not field.null and field.default is None)
@@ -111,11 +112,12 @@ class PeeweeConnectionDatastore(ConnectionDatastore):
                 list(model.select(model._meta.primary_key).where(model.user_id == user_id).for_update().tuples())
             yield
 
-    def install(self, user_model: t.Any) -> None:
+    def install(self, user_model: t.Any, before_forget: cabc.Callable[[t.Any], object] | None = None) -> None:
         """Makes ``user.delete_instance()`` delete the connections, ``recursive`` or not.
 
         A ``DELETE`` of many users is left to the foreign key's CASCADE (SQLite: ``pragmas={"foreign_keys": 1}``).
         """
+        self._before_forget = before_forget or self._before_forget
         owner = self._owner
         user_model = owner.rel_model if owner is not None else user_model
         if user_model is None or not hasattr(user_model, "delete_instance"):
@@ -129,7 +131,11 @@ class PeeweeConnectionDatastore(ConnectionDatastore):
         """Deletes the connections of a user who is about to be deleted."""
         owner = self._owner
         user_id = getattr(user, owner.rel_field.name) if owner is not None else user.get_id()
-        self.connection_model.delete().where(self.connection_model.user_id == user_id).execute()
+        theirs = self.connection_model.user_id == user_id
+        if self._before_forget is not None:
+            for row in list(self.connection_model.select().where(theirs)):
+                self._before_forget(row)
+        self.connection_model.delete().where(theirs).execute()
 
     def _save(self, connection: t.Any, **options: t.Any) -> bool:
         """Writes a row; ``False`` when there was none to change."""
@@ -160,11 +166,6 @@ class PeeweeConnectionDatastore(ConnectionDatastore):
         for row in rows:
             row.delete_instance()
         return bool(rows)
-
-    @property
-    def _database(self) -> t.Any:
-        database = self.connection_model._meta.database
-        return database.obj if isinstance(database, peewee.DatabaseProxy) else database
 
     @property
     def _owner(self) -> t.Any | None:

@@ -10,8 +10,9 @@ import weakref
 
 from ..errors import DuplicateConnection, MissingLibrary, StoreError
 from ..values import ConnectionKey
-from .base import ConnectionDatastore, UserDraft, user_refused
-from .columns import KEY_COLUMNS, Texts, columns_of, findable, fitted, in_order, same_key
+from .base import UserDraft, user_refused
+from .columns import KEY_COLUMNS, Texts, findable, fitted, in_order, same_key
+from .sqlalchemy_tokens import SQLAlchemyTokens, begin_sqlite, beyond
 
 try:
     import sqlalchemy as sa
@@ -22,7 +23,11 @@ except ImportError as error:  # pragma: no cover  # seen in an environment witho
     raise MissingLibrary("SQLAlchemy", "sqlalchemy") from error
 
 
-class SQLAlchemySessionConnectionDatastore(ConnectionDatastore):
+#: Rows that are read at once where a statement deletes any number of users.
+_PAGE = 500
+
+
+class SQLAlchemySessionConnectionDatastore(SQLAlchemyTokens):
     """Connections in a session of the application's own.
 
     Everything happens in the caller's transaction; :meth:`commit` ends it. Creating is done in a savepoint, so
@@ -33,9 +38,9 @@ class SQLAlchemySessionConnectionDatastore(ConnectionDatastore):
 
     def __init__(self, session: t.Any, connection_model: t.Any) -> None:
         super().__init__(connection_model)
-        self.columns = columns_of(connection_model)
         self._session = session
         self._user_model: t.Any = None
+        self._before_forget: cabc.Callable[[t.Any], object] | None = None
 
     @property
     def session(self) -> t.Any:
@@ -140,18 +145,21 @@ class SQLAlchemySessionConnectionDatastore(ConnectionDatastore):
             self.session.execute(sa.select(*self._mapper.primary_key).where(mine).with_for_update())
         yield
 
-    def install(self, user_model: t.Any) -> None:
+    def install(self, user_model: t.Any, before_forget: cabc.Callable[[t.Any], object] | None = None) -> None:
         self._user_model = user_model if user_model is not None else self._user_model
+        self._before_forget = before_forget or self._before_forget
         mapper = self._owner[0]
         if mapper is not None:
             _STORES.setdefault(mapper.class_, weakref.WeakSet()).add(self)
-            event.listen(orm.Session, "before_flush", _before_flush)
-            event.listen(orm.Session, "do_orm_execute", _before_bulk_delete)
+            if not event.contains(orm.Session, "before_flush", _before_flush):
+                event.listen(orm.Session, "before_flush", _before_flush)
+                event.listen(orm.Session, "do_orm_execute", _before_bulk_delete)
 
     def forget(self, session: orm.Session, user: t.Any) -> None:
         """Deletes the connections of a user who is about to be deleted in ``session``."""
         mapper, column = self._owner
         theirs = self.connection_model.user_id == getattr(user, mapper.get_property_by_column(column).key)
+        self._tell(session, theirs)
         # A relation has plans of its own with the rows that it knows: to unlink or to delete them.
         sides = [
             *((it, mapper) for it in self._mapper.relationships),
@@ -168,8 +176,24 @@ class SQLAlchemySessionConnectionDatastore(ConnectionDatastore):
         theirs = sa.select(self._owner[1])
         condition = t.cast("sa.Delete", state.statement).whereclause
         users = theirs if condition is None else theirs.where(condition)
-        statement = sa.delete(self.connection_model).where(self.connection_model.user_id.in_(users))
-        state.session.execute(statement, t.cast("t.Any", state.parameters))
+        theirs_too = self.connection_model.user_id.in_(users)
+        for parameters in state.parameters if isinstance(state.parameters, list) else [state.parameters]:
+            self._tell(state.session, theirs_too, parameters)
+        state.session.execute(sa.delete(self.connection_model).where(theirs_too), t.cast("t.Any", state.parameters))
+
+    def _tell(self, session: orm.Session, theirs: t.Any, parameters: t.Any = None) -> None:
+        """Calls ``before_forget`` for every connection that is about to go."""
+        if self._before_forget is None:
+            return
+        order = self._primary_key
+        statement = sa.select(self.connection_model).where(theirs).order_by(*order).limit(_PAGE)
+        rows: cabc.Sequence[t.Any] = session.scalars(statement, parameters).unique().all()
+        with self._deleting_in(session):
+            while rows:
+                last = self._mapper.primary_key_from_instance(rows[-1])
+                for row in rows:
+                    self._before_forget(row)
+                rows = session.scalars(statement.where(beyond(order, last)), parameters).unique().all()
 
     def _rows(self, by: cabc.Mapping[str, t.Any], *options: t.Any) -> list[t.Any]:
         if not findable(by):
@@ -186,18 +210,12 @@ class SQLAlchemySessionConnectionDatastore(ConnectionDatastore):
         return bool(rows)
 
     def _begin(self) -> None:
-        # Python's sqlite3 begins a transaction with the first write only; a savepoint before it would commit.
         if self._dialect == "sqlite":
-            table = self._mapper.local_table
-            self.session.execute(sa.update(table).where(sa.false()).values(provider_id=table.c.provider_id))
+            begin_sqlite(self.session, self._mapper.local_table)
 
     @property
     def _dialect(self) -> str:
         return str(self.session.get_bind(self._mapper).dialect.name)
-
-    @functools.cached_property
-    def _mapper(self) -> t.Any:
-        return sa.inspect(self.connection_model)
 
     @functools.cached_property
     def _texts(self) -> Texts:

@@ -72,7 +72,7 @@ class MongoEngineConnectionMixin:
     refresh_token = SealedToken()
     id_token = SealedToken()
 
-    meta: t.ClassVar[dict[str, t.Any]] = {"indexes": ["expires_at"]}
+    meta: t.ClassVar[dict[str, t.Any]] = {"indexes": [("expires_at", "pk")]}
 
     def __init__(self, *args: t.Any, **values: t.Any) -> None:
         tokens = {name: values.pop(name) for name in TOKEN_COLUMNS if name in values}

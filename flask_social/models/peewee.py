@@ -14,7 +14,7 @@ from __future__ import annotations
 import datetime as dt
 import typing as t
 
-from ..datastores.columns import TOKEN_COLUMNS, utcnow
+from ..datastores.columns import REVOCATIONS, TOKEN_COLUMNS, utcnow
 from ..errors import MissingLibrary
 from .sealed import SealedToken
 
@@ -87,3 +87,23 @@ class PeeweeConnectionMixin(Model):
         key = ("provider_id", "provider_user_id")
         if not any(isinstance(it, tuple) and set(it[0]) == set(key) for it in cls._meta.indexes):
             cls._meta.indexes = [*cls._meta.indexes, (key, True)]
+
+
+def revocation_model(beside: t.Any) -> t.Any:
+    """A model of the revocations that are still to be made, in the database and schema of another."""
+
+    class SocialRevocation(Model):
+        id = CharField(32, primary_key=True)
+        provider_id = CharField(64)
+        fingerprint = CharField(64, index=True)
+        sealed = TextField()
+        attempts = IntegerField(default=0)
+        due_at = UTCDateTimeField(index=True)
+        created_at = UTCDateTimeField()
+
+        class Meta:
+            database = beside._meta.database
+            schema = beside._meta.schema
+            table_name = REVOCATIONS
+
+    return SocialRevocation

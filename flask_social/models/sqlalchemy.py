@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import typing as t
 
-from ..datastores.columns import KEY_COLUMNS, utcnow
+from ..datastores.columns import KEY_COLUMNS, REVOCATIONS, utcnow
 from ..errors import MissingLibrary
 from .sealed import SealedToken, key_first
 
@@ -84,6 +84,25 @@ class SQLAlchemyConnectionMixin:
     secret = SealedToken()
     refresh_token = SealedToken()
     id_token = SealedToken()
+
+
+def revocation_table(beside: sa.Table) -> sa.Table:
+    """The table of revocations that are still to be made, in the metadata and schema of another; made on first use."""
+    name = f"{beside.schema}.{REVOCATIONS}" if beside.schema else REVOCATIONS
+    if name in beside.metadata.tables:
+        return beside.metadata.tables[name]
+    return sa.Table(
+        REVOCATIONS,
+        beside.metadata,
+        sa.Column("id", _exact(32), primary_key=True),
+        sa.Column("provider_id", _exact(64), nullable=False),
+        sa.Column("fingerprint", _exact(64), nullable=False, index=True),
+        sa.Column("sealed", sa.Text, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False, default=0),
+        sa.Column("due_at", UTCDateTime, nullable=False, index=True),
+        sa.Column("created_at", UTCDateTime, nullable=False),
+        schema=beside.schema,
+    )
 
 
 @event.listens_for(SQLAlchemyConnectionMixin, "after_mapper_constructed", propagate=True)

@@ -5,7 +5,8 @@ What a provider adds to its family is data, one mapping, and at most a hook.
 
 from __future__ import annotations
 
-from .oauth import OAuth1Provider, OAuth2Provider, TokenFacts
+from .oauth import OAuth2Provider, TokenFacts
+from .oauth1 import OAuth1Provider
 from .openid import OIDCProvider
 from .root import Provider
 from .visit import Context, Grant, Start

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import datetime as dt
 import hmac
 import typing as t
 
 from ..answers import at
-from ..oauth2 import add_query, read_revocation
-from ..values import EmailTrust, Flow, Profile, Request, Token
+from ..oauth2 import add_query
+from ..values import EmailTrust, Profile, Request, Token
 from .base import Context, OAuth2Provider
 
 #: The version of the Graph API that every address names.
@@ -16,7 +17,7 @@ GRAPH_VERSION = "v25.0"
 
 
 class FacebookProvider(OAuth2Provider):
-    """Ids are scoped to the app. There is no refresh token."""
+    """Ids are scoped to the app. There is no refresh token: a living token is exchanged for one of sixty days."""
 
     name = "Facebook"
     authorize_url = f"https://www.facebook.com/{GRAPH_VERSION}/dialog/oauth"
@@ -29,6 +30,13 @@ class FacebookProvider(OAuth2Provider):
     token_auth_method = "client_secret_post"
     token_type_optional = False
     debug_token_path = "debug_token"
+    exchange_grant = "fb_exchange_token"
+    renews_without_refresh_token = True
+    renew_before = dt.timedelta(days=10)
+    authorize_params: cabc.Mapping[str, str | None] = {"return_scopes": "true"}
+    granted_param = "granted_scopes"
+    revoke_path = "me/permissions"
+    dead_token_errors = frozenset({"190"})
     pkce = False
     email_trust: EmailTrust = "claimed"
     client = "flask_social.clients.facebook"
@@ -45,15 +53,5 @@ class FacebookProvider(OAuth2Provider):
 
     def profile(self, data: cabc.Mapping[str, t.Any]) -> Profile:
         """Facebook never says whether an address is verified, and knows no public address of a person."""
-        return Profile(
-            subject=data["id"],
-            full_name=data.get("name"),
-            email=data.get("email"),
-            email_trust="claimed",
-            image_url=None if at(data, "picture.data.is_silhouette") else at(data, "picture.data.url"),
-        )
-
-    def revoke(self, context: Context, token: Token) -> Flow[None]:
-        """Takes back every permission of the app."""
-        url = self.revoke_url or f"{(self.api_base_url or '').rstrip('/')}/me/permissions"
-        read_revocation((yield self.api_request(context, "DELETE", url, token)))
+        image = None if at(data, "picture.data.is_silhouette") else at(data, "picture.data.url")
+        return Profile(data["id"], None, data.get("name"), data.get("email"), email_trust="claimed", image_url=image)

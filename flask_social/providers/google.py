@@ -17,6 +17,12 @@ class GoogleProvider(OIDCProvider):
     issuer = "https://accounts.google.com"
     api_base_url = "https://www.googleapis.com/"
     scopes = ("openid", "email", "profile")
+    # A new token can do what the person allowed before, too.
+    authorize_params: cabc.Mapping[str, str | None] = {"include_granted_scopes": "true"}
+    scope_aliases: t.ClassVar[cabc.Mapping[str, str]] = {
+        name: f"https://www.googleapis.com/auth/userinfo.{name}" for name in ("email", "profile")
+    }
+    revoke_with_secret = False
     id_token_algs = ("RS256",)
     issuer_aliases = ("accounts.google.com",)
     verify_prompt = None

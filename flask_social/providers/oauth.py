@@ -1,4 +1,4 @@
-"""The two OAuth families: OAuth 1.0a and OAuth 2. Each puts the pairs of its protocol in order."""
+"""The family of OAuth 2. It puts the pairs of its protocol in order."""
 
 from __future__ import annotations
 
@@ -9,63 +9,16 @@ import datetime as dt
 import hmac
 import typing as t
 
-from .. import oauth1, oauth2
+from .. import oauth2
 from ..answers import at, read_object
 from ..client_auth import Authentication, Proof, authenticate, check_auth_method, choose_auth_method
-from ..errors import AnswerInvalid, AttemptRefused, ProviderRefused
+from ..errors import AnswerInvalid, AttemptRefused, ProviderError, ProviderRefused
 from ..oauth2 import Endpoint, Server
 from ..signing import SigningKey, read_private_key
 from ..values import Attempt, Client, Flow, Intent, Request, Response, Token, subject
-from .options import OAUTH1, OAUTH2, read_option
+from .options import OAUTH2, read_option
 from .root import Provider
-from .visit import Answer, Context, Start
-
-
-class OAuth1Provider(Provider):
-    """OAuth 1.0a (RFC 5849). The request token takes the place of ``state``."""
-
-    OPTIONS: t.ClassVar[frozenset[str]] = OAUTH1
-    REQUIRED: t.ClassVar[tuple[str, ...]] = ("request_token_url", "authorize_url", "access_token_url")
-
-    request_token_url: str = ""
-
-    def attempt_param(self, params: cabc.Mapping[str, str]) -> str | None:
-        """The request token, which a refusal calls ``denied``."""
-        return params.get("oauth_token") or params.get("denied")
-
-    def signer(self, context: Context) -> oauth1.Signer:
-        """What signs one request."""
-        return oauth1.Signer(self.credentials, context.random(16).hex(), int(context.now.timestamp()))
-
-    def api_request(self, context: Context, method: str, url: str, token: Token) -> Request:
-        """A signed request to the provider's API."""
-        return oauth1.signed_request(
-            self.signer(context), method, url, token=token.access_token, secret=token.secret, headers=self.headers
-        )
-
-    def revoke(self, context: Context, token: Token) -> Flow[None]:
-        """Ends a grant by a request signed with it."""
-        if self.revoke_url is not None:
-            oauth2.read_revocation((yield self.api_request(context, "POST", self.revoke_url, token)))
-
-    def _start(self, context: Context, intent: Intent, scopes: tuple[str, ...]) -> Flow[Start]:
-        response = yield oauth1.request_token_request(
-            self.signer(context), self.request_token_url, context.redirect_uri, self.headers
-        )
-        found = oauth1.read_request_token(response)
-        extra = {name: value for name, value in self.authorize_params.items() if value is not None}
-        url = oauth2.add_query(self.authorize_url or "", {**extra, "oauth_token": found.token}.items())
-        return Start(found.token, url, found.token, found.secret)
-
-    def _finish(self, context: Context, attempt: Attempt, params: cabc.Mapping[str, str]) -> Flow[Answer]:
-        if attempt.request_token is None or attempt.request_token_secret is None:
-            raise AttemptRefused("The attempt holds no request token.")
-        request_token = oauth1.RequestToken(attempt.request_token, attempt.request_token_secret)
-        grantable = oauth1.read_callback(params, request_token)
-        response = yield oauth1.access_token_request(
-            self.signer(context), self.access_token_url or "", grantable, self.headers
-        )
-        return (yield from self._identify(context, attempt, oauth1.read_access_token(response)))
+from .visit import Answer, Context, Start, required, written
 
 
 @dc.dataclass(frozen=True, slots=True)
@@ -82,6 +35,10 @@ class TokenFacts:
     subject: str
     expires_at: dt.datetime | None = None
     scope: tuple[str, ...] | None = None
+
+
+#: A token that lives shorter than this is exchanged; how long a token lives then, where the answer does not say.
+SHORT_LIFE, LONG_LIFE = dt.timedelta(days=1), dt.timedelta(days=60)
 
 
 class OAuth2Provider(Provider):
@@ -107,6 +64,14 @@ class OAuth2Provider(Provider):
     #: Below ``api_base_url``: where the provider says what an access token is, in the form of Graph's ``debug_token``.
     debug_token_path: t.ClassVar[str | None] = None
     auth_scheme: t.ClassVar[str] = "Bearer"
+    #: The ``grant_type``, and parameter, by which a token becomes one that lives longer.
+    exchange_grant: t.ClassVar[str | None] = None
+    #: The parameter of the callback that names what was granted, where the token answer does not.
+    granted_param: t.ClassVar[str | None] = None
+    #: Below ``api_base_url``: what is deleted to end a grant, instead of RFC 7009.
+    revoke_path: t.ClassVar[str | None] = None
+    #: Whether the client authenticates there (RFC 7009 section 2.1).
+    revoke_with_secret: t.ClassVar[bool] = True
     response_mode: str | None = None
     pkce: bool = True
 
@@ -117,6 +82,11 @@ class OAuth2Provider(Provider):
             key = read_option("private_key", key)
             self.private_key = read_private_key(key, kid=self.private_key_id, algorithm=self.token_auth_alg)
         check_auth_method(client, self.token_auth_method, self.private_key, self.token_auth_alg)
+
+    @property
+    def can_revoke(self) -> bool:
+        """Whether there is an endpoint, or a resource to delete."""
+        return super().can_revoke or self.revoke_path is not None
 
     def attempt_param(self, params: cabc.Mapping[str, str]) -> str | None:
         """The ``state``."""
@@ -146,10 +116,12 @@ class OAuth2Provider(Provider):
         return oauth2.read_token(response, context.now, self.scope_separator, type_optional=self.token_type_optional)
 
     def refresh(self, context: Context, token: Token) -> Flow[Token]:
-        """Renews by the refresh token (RFC 6749 section 6). What the answer leaves out is kept.
+        """Renews by the refresh token (RFC 6749 section 6), or by an exchange. What the answer leaves out is kept.
 
         :raises ProviderRefused: ``invalid_grant`` when the grant is dead, or there is no refresh token.
         """
+        if self.exchange_grant is not None:
+            return (yield from self._exchange(context, token, self.exchange_grant))
         if token.refresh_token is None:
             raise ProviderRefused("The connection has no refresh token.", error="invalid_grant")
         server = yield from self.server(context)
@@ -190,12 +162,15 @@ class OAuth2Provider(Provider):
         )
 
     def revoke(self, context: Context, token: Token) -> Flow[None]:
-        """Ends a grant (RFC 7009), where there is an endpoint for it."""
+        """Ends a grant (RFC 7009, or by deleting a resource), where there is an endpoint for it."""
+        if self.revoke_path is not None:
+            url = self.revoke_url or f"{(self.api_base_url or '').rstrip('/')}/{self.revoke_path}"
+            oauth2.read_revocation((yield self.api_request(context, "DELETE", url, token)))
+            return
         server = yield from self.server(context)
         if server.revocation is not None:
-            request = oauth2.revocation_request(
-                server.revocation, token, self.client_auth(context, server), headers=self.headers
-            )
+            auth = self.client_auth(context, server) if self.revoke_with_secret else Authentication()
+            request = oauth2.revocation_request(server.revocation, token, auth, headers=self.headers)
             oauth2.read_revocation((yield request))
 
     def server(self, context: Context) -> Flow[Server]:
@@ -253,7 +228,39 @@ class OAuth2Provider(Provider):
         )
         endpoint, auth = required(server.token, "token"), self.client_auth(context, server)
         response = yield oauth2.token_request(endpoint, grantable, auth, method=self.token_method, headers=self.headers)
-        return (yield from self._identify(context, attempt, self.read_token(context, response)))
+        token = self.read_token(context, response)
+        if token.scope is None:
+            token = dc.replace(token, scope=self._unsaid(attempt, params))
+        answer = yield from self._identify(context, attempt, token)
+        return dc.replace(answer, token=(yield from self._prolong(context, answer.token)))
+
+    def _unsaid(self, attempt: Attempt, params: cabc.Mapping[str, str]) -> tuple[str, ...] | None:
+        """What was granted where the token answer does not say: all that was asked (RFC 6749 section 5.1).
+
+        A parameter of the callback may name less. The browser brought it, so it never makes it more.
+        """
+        asked = attempt.scopes if attempt.scopes is not None else self.scopes
+        said = params.get(self.granted_param, "")[: oauth2.MAX_PARAMETER] if self.granted_param is not None else ""
+        named = oauth2.read_scopes(said, self.scope_separator) or asked
+        return tuple(scope for scope in asked if scope in named) or None
+
+    def _prolong(self, context: Context, token: Token) -> Flow[Token]:
+        """A token that lives longer, where the provider has one. The last request of a visit: a login needs none."""
+        lives_long = token.expires_at is not None and token.expires_at - context.now >= SHORT_LIFE
+        if self.exchange_grant is None or lives_long:
+            return token
+        try:
+            return (yield from self._exchange(context, token, self.exchange_grant))
+        except ProviderError:
+            return token
+
+    def _exchange(self, context: Context, token: Token, grant: str) -> Flow[Token]:
+        server = yield from self.server(context)
+        endpoint, auth = required(server.token, "token"), self.client_auth(context, server)
+        params = {"grant_type": grant, grant: token.access_token}
+        response = yield oauth2.form_request(endpoint, params, auth, method=self.token_method, headers=self.headers)
+        new = self.read_token(context, response)
+        return dc.replace(new, scope=token.scope, expires_at=new.expires_at or context.now + LONG_LIFE)
 
     def _check_token_login(self) -> None:
         asks = self.debug_token_path is not None
@@ -287,13 +294,3 @@ class OAuth2Provider(Provider):
 
 def _refused(text: str) -> AttemptRefused:
     return AttemptRefused(text, code="token_refused")
-
-
-def written(url: str | None, known: Endpoint | None) -> Endpoint | None:
-    return known if url is None else Endpoint(url)
-
-
-def required(endpoint: Endpoint | None, name: str) -> Endpoint:
-    if endpoint is None:
-        raise AnswerInvalid(f"The provider announces no {name} endpoint.")
-    return endpoint

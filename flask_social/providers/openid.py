@@ -11,9 +11,9 @@ from ..discovery import discover
 from ..errors import AttemptRefused
 from ..oauth2 import Server
 from ..values import Attempt, Flow, Intent, Profile, Token
-from .oauth import OAuth2Provider, required, written
+from .oauth import OAuth2Provider
 from .options import OIDC
-from .visit import Answer, Context, Start
+from .visit import Answer, Context, Start, required, written
 
 
 class OIDCProvider(OAuth2Provider):
@@ -41,6 +41,11 @@ class OIDCProvider(OAuth2Provider):
     def can_verify(self) -> bool:
         """Whether the provider can make the person authenticate again, or the settings say that it need not."""
         return bool(self.verify_prompt) if self.verify is None else self.verify
+
+    @property
+    def can_revoke(self) -> bool:
+        """Discovery may name an endpoint; nobody knows before it is asked."""
+        return True
 
     def server(self, context: Context) -> Flow[Server]:
         """The issuer's configuration, fetched at most once an hour; settings win over it."""

@@ -22,7 +22,7 @@ COMMON = frozenset(
 OAUTH1 = COMMON | {"request_token_url"}
 OAUTH2 = COMMON | {
     *("issuer", "token_auth_method", "token_auth_alg", "token_auth_audience", "private_key", "private_key_id"),
-    *("token_method", "response_mode", "pkce", "scope_separator", "token_login"),
+    *("token_method", "response_mode", "pkce", "scope_separator", "extra_scopes", "token_login"),
 }
 OIDC = OAUTH2 | {
     "jwks_uri",
@@ -140,6 +140,7 @@ _READERS: dict[str, cabc.Callable[[str, object], t.Any]] = {
     "icon": _icon,
     "colour": _text,
     "scopes": _texts,
+    "extra_scopes": _texts,
     "scope_separator": _text,
     "authorize_params": _mapping,
     "api_options": _mapping,

@@ -29,7 +29,7 @@ SEALED = (
 OWN_ADDRESSES = ("api_base_url", "userinfo_url", "access_token_url", "issuer")
 
 #: Where the originals stand.
-_HOME = tuple(__name__.replace("root", name) for name in ("root", "oauth", "openid"))
+_HOME = tuple(__name__.replace("root", name) for name in ("root", "oauth", "oauth1", "openid"))
 
 
 class Provider:
@@ -56,6 +56,12 @@ class Provider:
     profile_params: t.ClassVar[cabc.Mapping[str, str]] = {}
     api_base_url: str | None = None
     scopes: tuple[str, ...] = ()
+    #: What may be asked for besides, when somebody needs it.
+    extra_scopes: tuple[str, ...] = ()
+    #: Long names under which the provider's answers know a scope, by the short one that is asked for.
+    scope_aliases: t.ClassVar[cabc.Mapping[str, str]] = {}
+    #: Scopes that ask for no access, and that many answers leave out.
+    unsaid_scopes: t.ClassVar[frozenset[str]] = frozenset({"openid", "offline_access"})
     authorize_params: cabc.Mapping[str, str | None] = {}
     headers: cabc.Mapping[str, str] = {}
     revoke_url: str | None = None
@@ -74,6 +80,8 @@ class Provider:
     verify: bool | None = None
     #: Evidence in an ID token that counts as a second factor.
     second_factor: tuple[str, ...] = ()
+    #: The provider's codes for a token that is dead already, when it is to be ended.
+    dead_token_errors: t.ClassVar[frozenset[str]] = frozenset({"invalid_token", "invalid_grant"})
     #: Whether a token is renewed by itself, where there is no refresh token.
     renews_without_refresh_token: t.ClassVar[bool] = False
     #: How long before its end a token is renewed; ``None``: ``SOCIAL_REFRESH_LEEWAY``.
@@ -84,8 +92,7 @@ class Provider:
     def __init_subclass__(cls, **kwargs: t.Any) -> None:
         super().__init_subclass__(**kwargs)
         for name in SEALED:
-            owner = next(base for base in cls.__mro__ if name in vars(base))
-            if owner.__module__ not in _HOME:
+            if not _is_ours(cls, name):
                 raise TypeError(f"{cls.__qualname__} may not replace {name}(): it holds the security checks")
 
     def __init__(self, *, id: str, client: Client, **options: t.Any) -> None:
@@ -116,6 +123,16 @@ class Provider:
     def can_verify(self) -> bool:
         """Whether a visit proves that the person is present: by the protocol, or because the settings say so."""
         return bool(self.verify)
+
+    @property
+    def can_revoke(self) -> bool:
+        """Whether :meth:`revoke` has, or may find by discovery, an endpoint to ask; one written elsewhere has."""
+        return self.revoke_url is not None or not _is_ours(type(self), "revoke")
+
+    def missing_scopes(self, wanted: cabc.Iterable[str], granted: cabc.Iterable[str]) -> tuple[str, ...]:
+        """Which of the wanted scopes were not granted; two names of one scope are one."""
+        have = {self.scope_aliases.get(scope, scope) for scope in granted} | self.unsaid_scopes
+        return tuple(scope for scope in wanted if self.scope_aliases.get(scope, scope) not in have)
 
     def attempt_param(self, params: cabc.Mapping[str, str]) -> str | None:
         """What names the pending attempt in a callback; ``None`` when it names none."""
@@ -248,3 +265,8 @@ class Provider:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id!r}>"
+
+
+def _is_ours(cls: type, name: str) -> bool:
+    """Whether a method is that of a family."""
+    return next(base for base in cls.__mro__ if name in vars(base)).__module__ in _HOME

@@ -21,6 +21,7 @@ class TwitterProvider(OAuth1Provider):
     profile_params: t.ClassVar[cabc.Mapping[str, str]] = {"include_email": "true", "skip_status": "true"}
     api_base_url = "https://api.x.com/"
     revoke_url = "https://api.x.com/1.1/oauth/invalidate_token"
+    dead_token_errors = frozenset({"89"})
     email_trust: EmailTrust = "verified"
     client = "flask_social.clients.twitter"
     console_url = "https://developer.x.com/en/portal/dashboard"

@@ -8,6 +8,8 @@ import datetime as dt
 import typing as t
 
 from ..documents import Documents
+from ..errors import AnswerInvalid
+from ..oauth2 import Endpoint
 from ..values import Profile, Token
 from ..vault import Vault
 
@@ -63,3 +65,18 @@ class Answer:
     issuer: str | None = None
     auth_time: int | None = None
     evidence: frozenset[str] = frozenset()
+
+
+def written(url: str | None, known: Endpoint | None) -> Endpoint | None:
+    """The address of the settings or a preset, else the one that is known."""
+    return known if url is None else Endpoint(url)
+
+
+def required(endpoint: Endpoint | None, name: str) -> Endpoint:
+    """An endpoint without which nothing goes on.
+
+    :raises AnswerInvalid: when the provider announces none.
+    """
+    if endpoint is None:
+        raise AnswerInvalid(f"The provider announces no {name} endpoint.")
+    return endpoint

@@ -18,12 +18,13 @@ import typing as t
 
 #: The places where a fault can strike. ``profile`` covers ``userinfo`` too; ``callback`` is what the person's
 #: browser carries back, ``id_token`` and ``userinfo_token`` are the making of an ID token and of a signed UserInfo
-#: answer. The other names are endpoints.
+#: answer, ``exchange`` is a token request that asks for a longer life. The other names are endpoints.
 ENDPOINTS = (
     "request_token",
     "authorize",
     "callback",
     "token",
+    "exchange",
     "id_token",
     "userinfo_token",
     "discovery",

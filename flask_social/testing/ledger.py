@@ -116,6 +116,12 @@ class Ledger:
             if consent[0] != provider or consent[2] != person_id or client_id not in (None, consent[1])
         }
 
+    def granted(self, provider: str, client_id: str, person_id: str) -> tuple[str, ...]:
+        """Every scope of the living grants of a person to an application, in the order of granting."""
+        grants = dict.fromkeys(item.grant for item in self._issued.values() if item.grant.alive)
+        mine = [it for it in grants if (it.provider, it.client_id, it.person_id) == (provider, client_id, person_id)]
+        return tuple(dict.fromkeys(scope for grant in mine for scope in grant.scope))
+
     def dead(self) -> frozenset[str]:
         """The values of all access and refresh tokens that were revoked, alone or with their grant."""
         return frozenset(

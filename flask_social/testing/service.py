@@ -49,6 +49,8 @@ class Service:
     name: t.ClassVar[str]
     colour: t.ClassVar[str] = "#334155"
     api_errors: t.ClassVar[cabc.Mapping[str, tuple[int, t.Any]]]
+    #: The ``WWW-Authenticate`` header of an error of ``api_errors`` (RFC 6750 section 3).
+    challenges: t.ClassVar[cabc.Mapping[str, str]] = {}
     #: Header names of limit, remaining and reset; how many calls per window; seconds of a window.
     rate_limit_headers: t.ClassVar[tuple[str, ...]] = ()
     rate_limit: t.ClassVar[tuple[int, int]] = (75, 900)
@@ -103,7 +105,8 @@ class Service:
     def api_error(self, kind: str) -> Answer:
         """An error of the provider's API, in its own shape."""
         status, body = self.api_errors[kind]
-        return self.json(body, status, self.limits(exhausted=kind == "rate_limited"))
+        challenge = {"WWW-Authenticate": self.challenges[kind]} if kind in self.challenges else {}
+        return self.json(body, status, {**self.limits(exhausted=kind == "rate_limited"), **challenge})
 
     def limits(self, *, exhausted: bool = False) -> dict[str, str]:
         """The rate-limit headers; no more than ``rate_limit`` calls are announced, and none is refused."""

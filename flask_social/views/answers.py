@@ -29,6 +29,7 @@ _STATUS = {
     "connection_unknown": 404,
     "provider_unknown": 404,
     "last_login_method": 409,
+    "scope_missing": 403,
     "store_busy": 503,
     "attempts_unavailable": 503,
     "mail_unavailable": 503,

@@ -7,7 +7,7 @@ import datetime as dt
 import secrets
 import time
 
-from flask import redirect, session
+from flask import redirect, request, session
 from flask.typing import ResponseReturnValue
 
 from .. import attempts, flow, security
@@ -19,6 +19,9 @@ from . import answers, guard, targets
 
 #: Where the pending attempts of a browser stand in its session.
 SESSION_KEY = "social_attempts"
+
+#: The most characters of scopes that an attempt remembers.
+MAX_SCOPES = 600
 
 
 def login(state: SocialState, provider_id: str) -> ResponseReturnValue:
@@ -62,7 +65,11 @@ def _start_as_user(state: SocialState, provider_id: str, intent: Intent) -> Resp
     user = security.session_user()
     if user is None:
         return security.unauthenticated()
-    key = None
+    key, scopes = None, None
+    if intent in ("connect", "reconnect"):
+        scopes = _wanted_scopes(provider)
+        if scopes is None:
+            return answers.refuse_request(state, "scope_not_allowed", provider.name)
     if intent == "verify" and not provider.can_verify:
         return answers.refuse_request(state, "cannot_verify", provider.name)
     if intent != "verify":
@@ -72,12 +79,25 @@ def _start_as_user(state: SocialState, provider_id: str, intent: Intent) -> Resp
     if intent in ("reconnect", "verify"):
         subject = guard.fields().get("provider_user_id") if intent == "reconnect" else None
         mine = state.datastore.find_connections(user_id=user.id, provider_id=provider.id)
-        subjects = [c.provider_user_id for c in mine if subject in (None, "", c.provider_user_id)]
-        if not subjects:
+        mine = [c for c in mine if subject in (None, "", c.provider_user_id)]
+        if not mine:
             return answers.refuse_request(state, "connection_unknown", provider.name)
         if intent == "reconnect":
-            key = ConnectionKey(provider.id, subjects[0])
-    return _start(state, provider, intent, security.user_id(user), key)
+            key = ConnectionKey(provider.id, mine[0].provider_user_id)
+            # Not every provider adds a new grant to the one before.
+            granted = (getattr(mine[0], "granted_scope", None) or "").split()
+            scopes = (*granted, *(scopes or ()))
+    asked = tuple(dict.fromkeys((*provider.scopes, *scopes))) if scopes else None
+    return _start(state, provider, intent, security.user_id(user), key, asked)
+
+
+def _wanted_scopes(provider: Provider) -> tuple[str, ...] | None:
+    """The scopes that the request names besides the provider's own; ``None`` when one of them may not be asked for."""
+    named = guard.fields().get("scope", request.args.get("scope"))
+    if named is not None and not isinstance(named, str):
+        return None
+    wanted = tuple((named or "").split())
+    return wanted if set(wanted) <= {*provider.scopes, *provider.extra_scopes} else None
 
 
 def _start(
@@ -86,6 +106,7 @@ def _start(
     intent: Intent,
     user_id: str | None = None,
     expected_key: ConnectionKey | None = None,
+    scopes: tuple[str, ...] | None = None,
 ) -> ResponseReturnValue:
     body = guard.fields()
     next_url = targets.safe_next(body.get("next")) or targets.requested_next()
@@ -97,6 +118,7 @@ def _start(
         user_id=user_id,
         expected_key=expected_key,
         next_url=next_url,
+        scopes=scopes,
     )
     settings = state.settings
     try:
@@ -104,7 +126,8 @@ def _start(
         session[SESSION_KEY] = attempts.stash(
             state.vault,
             session.get(SESSION_KEY),
-            dc.replace(attempt, display=display),
+            # A cookie is small. What does not fit is as if it had not been asked for, unless the provider names it.
+            dc.replace(attempt, display=display, scopes=None if len(" ".join(scopes or ())) > MAX_SCOPES else scopes),
             now=time.time(),
             lifetime=settings.attempt_lifetime,
             limit=settings.max_attempts,

@@ -8,8 +8,11 @@ import typing as t
 from flask import abort, render_template, request
 from flask.typing import ResponseReturnValue
 
-from .. import flow, security
+from .. import flow, revoking, security
+from ..datastores.base import Revocation
+from ..datastores.columns import utcnow
 from ..errors import ConfigurationError, StoreError
+from ..health import health
 from ..signals import connection_removed
 from ..state import SocialState, current_sender
 from . import answers, guard, notices, targets
@@ -101,7 +104,7 @@ def _remove(state: SocialState, provider_id: str, subject: str | None) -> Respon
     if stale := security.require_fresh(state.settings.freshness, back_to=back_to):
         return stale
     try:
-        code, removed = _remove_locked(state, user, provider_id, subject)
+        code, removed, grants = _remove_locked(state, user, provider_id, subject)
     except StoreError as error:
         if error.code != "store_busy":
             raise
@@ -111,6 +114,9 @@ def _remove(state: SocialState, provider_id: str, subject: str | None) -> Respon
     if code in ("disconnected", "disconnected_all"):
         notices.tell(state, user, name, "disconnected")
         connection_removed.send(current_sender(), user=user, provider_id=provider_id)
+        send = state.exchange()  # one, so that all together have one deadline
+        for grant in grants:
+            revoking.revoke_now(state, grant, send)
         if security.wants_json():
             return security.json({"removed": removed})
     elif security.wants_json():
@@ -118,8 +124,14 @@ def _remove(state: SocialState, provider_id: str, subject: str | None) -> Respon
     return answers.leave(state, code, name, back_to, 303)
 
 
-def _remove_locked(state: SocialState, user: t.Any, provider_id: str, subject: str | None) -> tuple[str, int]:
-    """Decides and removes under a lock on the user; returns the code of what came of it, and how many are gone."""
+def _remove_locked(
+    state: SocialState, user: t.Any, provider_id: str, subject: str | None
+) -> tuple[str, int, list[Revocation]]:
+    """Decides and removes under a lock on the user.
+
+    :returns: the code of what came of it, how many are gone, and what is to be revoked at the provider now.
+    """
+    grants = []
     with state.datastore.lock_user(user.id):
         mine = state.datastore.find_connections(user_id=user.id)
         losing = [c for c in mine if c.provider_id == provider_id and subject in (None, c.provider_user_id)]
@@ -130,11 +142,12 @@ def _remove_locked(state: SocialState, user: t.Any, provider_id: str, subject: s
         else:
             code = "disconnected" if subject is not None or len(losing) == 1 else "disconnected_all"
         for connection in losing:
+            grants.append(revoking.queue(state, connection))
             state.datastore.delete_connection(
                 user_id=user.id, provider_id=provider_id, provider_user_id=connection.provider_user_id
             )
         state.datastore.commit()
-    return code, len(losing)
+    return code, len(losing), [grant for grant in grants if grant is not None]
 
 
 def _ways_left(state: SocialState, user: t.Any, mine: t.Sequence[t.Any], losing: t.Sequence[t.Any]) -> list[str]:
@@ -148,6 +161,7 @@ def _public(state: SocialState, user: t.Any, mine: t.Sequence[t.Any], connection
     for name in _TIMES:
         moment = getattr(connection, name, None)
         shown[name] = moment.isoformat() if moment is not None else None
+    shown["health"] = health(connection, state.resolve(connection.provider_id), utcnow())
     return shown | {"can_disconnect": can_disconnect(state, user, mine, [connection])}
 
 

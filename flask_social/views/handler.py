@@ -7,7 +7,7 @@ import typing as t
 
 from flask.typing import ResponseReturnValue
 
-from .. import security
+from .. import revoking, security
 from ..datastores.columns import COLUMNS, utcnow
 from ..errors import AmbiguousConnection, DuplicateConnection
 from ..providers.base import Provider
@@ -53,6 +53,7 @@ def _connect(state: SocialState, key: ConnectionKey, user: t.Any, values: cabc.M
     now = utcnow()
     own = {"user_id": user.id, "provider_id": key.provider_id, "provider_user_id": key.provider_user_id}
     columns = {name: value for name, value in values.items() if name in COLUMNS}
+    revoking.forget(state, key)
     made = state.datastore.create_connection(**{"created_at": now, "updated_at": now, **columns, **own})
     state.datastore.commit()
     connection_created.send(current_sender(), user=user, connection=made)

@@ -11,13 +11,13 @@ from flask.typing import ResponseReturnValue
 
 from .. import flow, security, users
 from ..datastores.base import CLAIM_LIFETIME, CLAIMED
-from ..datastores.columns import profile_values, token_values, utcnow
+from ..datastores.columns import utcnow
 from ..errors import AnswerInvalid, StoreError
 from ..providers.base import Grant, Provider
 from ..signals import connection_created, connection_failed, connection_updated, login_completed, login_failed
 from ..state import SocialState, current_sender, current_state
 from ..values import Attempt, ConnectionKey, OAuthResponse
-from . import answers, joining, merging, notices, targets, waiting
+from . import answers, joining, merging, notices, rows, targets, waiting
 
 
 def settle(state: SocialState, provider: Provider, attempt: Attempt, grant: Grant) -> ResponseReturnValue:
@@ -130,7 +130,8 @@ class Visit:
         next_url = wanted or security.after_login_url()
         proven = self.grant.evidence & set(self.provider.second_factor) and security.has_set_up_second_factor(user)
         second_factor = None if proven else security.second_factor(user, self.key, next_url)
-        changed = self._update(connection, login=second_factor is None)
+        login = second_factor is None
+        changed, _ = rows.update(self.state, connection, self.grant, self.attempt, login=login)
         if second_factor is None:
             waiting.expect(next_url)
             security.log_in(user)
@@ -157,7 +158,8 @@ class Visit:
 
     def refresh(self, connection: t.Any) -> ResponseReturnValue:
         """The account is connected already: new tokens and profile. Said so, unless that was the wish."""
-        changed = self._update(connection, login=False) | ({"access_token"} if self.grant.token.access_token else set())
+        changed, renewed = rows.update(self.state, connection, self.grant, self.attempt, login=False)
+        changed |= {"access_token"} if renewed else set()
         self.state.datastore.commit()
         connection_updated.send(current_sender(), user=self.user, connection=connection, changed=changed)
         if self.attempt.intent == "reconnect":
@@ -180,15 +182,7 @@ class Visit:
 
     def new_row(self) -> dict[str, t.Any]:
         """The columns of a new connection, but for its user."""
-        now = utcnow()
-        row: dict[str, t.Any] = {
-            "provider_id": self.key.provider_id,
-            "provider_user_id": self.key.provider_user_id,
-            "issuer": self.grant.issuer,
-            "created_at": now,
-            "updated_at": now,
-        }
-        return row | token_values(self.grant.token) | profile_values(self.grant.profile)
+        return rows.of_new(self.state, self.key, self.grant)
 
     def _policy(self) -> flow.Policy:
         settings, provider = self.state.settings, self.provider
@@ -222,29 +216,6 @@ class Visit:
             raise StoreError("This account is being made at this moment.", code="store_busy")
         store.delete_connection(**dc.asdict(self.key), user_id=found.user_id)
         return None
-
-    def _update(self, connection: t.Any, *, login: bool) -> frozenset[str]:
-        """Writes tokens and profile; returns the profile columns that changed.
-
-        An identity that came without an access token (only an ID token, or one that waited in a cookie too small for
-        tokens) leaves what it lacks as it is.
-        """
-        store, now = self.state.datastore, utcnow()
-        profile = {k: v for k, v in profile_values(self.grant.profile).items() if k in store.columns}
-        if not self.grant.token.access_token:
-            known = {name for name, value in profile.items() if value is not None}
-            known |= {"email_verified"} if "email" in known else set()  # that is a word about this address
-            profile = {name: value for name, value in profile.items() if name in known}
-        changed = frozenset(name for name, value in profile.items() if getattr(connection, name) != value)
-        values = {name: profile[name] for name in changed} | {"updated_at": now}
-        if self.grant.token.access_token:
-            values |= token_values(self.grant.token)
-        elif getattr(connection, "status", None) == CLAIMED:
-            values["status"] = "active"
-        if login:
-            values["last_login_at"] = now
-        store.update_connection(connection, **values)
-        return changed
 
     def _wanted_next(self) -> str | None:
         waiting = targets.waiting_next(self.state.settings.post_oauth_login_session_key)

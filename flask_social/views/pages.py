@@ -8,7 +8,9 @@ import typing as t
 from flask import url_for
 
 from .. import security, translation
+from ..datastores.columns import utcnow
 from ..errors import AttemptsUnavailable
+from ..health import Health, health
 from ..providers.base import Provider
 from ..state import SocialState
 from . import answers, guard, targets
@@ -53,6 +55,10 @@ class Pages:
         return bool(other_ways_in(self._state, user)) or can_disconnect(
             self._state, user, self.connections(), [connection]
         )
+
+    def health(self, connection: t.Any) -> Health:
+        """How a connection is doing: one word, see :func:`flask_social.health.health`."""
+        return health(connection, self.provider_of(connection), utcnow())
 
     def can_verify(self) -> list[Provider]:
         """The providers through which the current user can prove to be present."""

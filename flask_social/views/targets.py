@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from flask import has_request_context, request, session, url_for
 
@@ -52,6 +52,15 @@ def referring_page() -> str | None:
     if f"{parts.scheme}://{parts.netloc}" != origin(request.host_url):
         return None
     return safe_next(f"{parts.path}?{parts.query}" if parts.query else parts.path)
+
+
+def this_page() -> str | None:
+    """The path of a page to come back to: that of this request, or where it was sent from; ``None`` for neither."""
+    if request.method not in ("GET", "HEAD"):
+        return referring_page()
+    path = quote(request.script_root + request.path, safe="/!$&'()*+,;=:@-._~")
+    query = request.query_string.decode("latin-1")
+    return safe_next(f"{path}?{query}" if query else path) or safe_next(path)
 
 
 def origin(url: str) -> str:

@@ -73,6 +73,27 @@ class Kit:
         """Writes a column of every row, past the store."""
         raise NotImplementedError
 
+    def fill(self, rows: list[dict[str, t.Any]]) -> None:
+        """Writes many rows at once, by column, past the store."""
+        for row in rows:
+            self.store.create_connection(**row)
+
+    @contextlib.contextmanager
+    def locked_by_another(self) -> t.Iterator[None]:
+        """While open, somebody else has changed every row and not committed it."""
+        raise NotImplementedError
+        yield
+
+    @contextlib.contextmanager
+    def locked_by_the_caller(self) -> t.Iterator[None]:
+        """While open, the caller's own transaction has; it is rolled back."""
+        raise NotImplementedError
+        yield
+
+    def drop_queue(self) -> None:
+        """Removes the table of revocations: an application that has made none."""
+        raise NotImplementedError
+
     def close(self) -> None:
         """Lets go of the database."""
 

@@ -31,7 +31,7 @@ class MongoKit(Kit):
 
         class Connection(MongoEngineConnectionMixin, Document):
             user_id = ObjectIdField(required=True)
-            meta = {"db_alias": alias, "collection": "connection", "indexes": ["user_id", "expires_at"]}  # noqa: RUF012
+            meta = {"db_alias": alias, "collection": "connection", "indexes": ["user_id"]}  # noqa: RUF012
 
             @property
             def user(self) -> t.Any:
@@ -67,6 +67,9 @@ class MongoKit(Kit):
 
     def write_raw(self, column: str, value: t.Any) -> None:
         get_db(self.alias)["connection"].update_many({}, {"$set": {column: value}})
+
+    def fill(self, rows: list[dict[str, t.Any]]) -> None:
+        get_db(self.alias)["connection"].insert_many([dict(row) for row in rows])
 
     def close(self) -> None:
         get_db(self.alias).client.drop_database(self.alias)

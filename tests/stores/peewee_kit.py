@@ -20,8 +20,7 @@ class PeeweeKit(Kit):
     def __init__(self, uri: str, *, fresh: bool = True) -> None:
         super().__init__()
         self.spec = ("peewee", uri)
-        sqlite = {"timeout": 20} if uri.startswith("sqlite") else {}
-        self.db = db_url.connect(uri.replace("postgresql+psycopg", "psycopg3"), **sqlite)
+        self.db = self._database()
 
         class Base(peewee.Model):
             class Meta:
@@ -53,12 +52,13 @@ class PeeweeKit(Kit):
 
         self.models = [User, Connection, Legacy]
         self.User = User
+        self.store = PeeweeConnectionDatastore(self.db, Connection)
+        self.legacy = PeeweeConnectionDatastore(self.db, Legacy)
+        self.models.append(self.store.revocation_model)
         if fresh:
             with self.db.connection_context():
                 self.db.drop_tables(self.models, safe=True)
                 self.db.create_tables(self.models)
-        self.store = PeeweeConnectionDatastore(self.db, Connection)
-        self.legacy = PeeweeConnectionDatastore(self.db, Legacy)
         for store in (self.store, self.legacy, self.store):
             store.install(User)
 
@@ -78,6 +78,38 @@ class PeeweeKit(Kit):
 
     def write_raw(self, column: str, value: t.Any) -> None:
         self.db.execute_sql(f"UPDATE connection SET {column} = {self.db.param}", (value,))
+
+    def fill(self, rows: list[dict[str, t.Any]]) -> None:
+        model = self.store.connection_model
+        fields = {"user_id": "user", **{f.column_name: f.name for f in model._meta.sorted_fields if f.name != "user"}}
+        with self.db.atomic():
+            for start in range(0, len(rows), 50):
+                page = [{fields[name]: value for name, value in row.items()} for row in rows[start : start + 50]]
+                model.insert_many(page).execute()
+
+    @contextlib.contextmanager
+    def locked_by_another(self) -> t.Iterator[None]:
+        other = self._database()
+        with other.atomic() as transaction:
+            other.execute_sql("UPDATE connection SET rank = 9")
+            yield
+            transaction.rollback()
+        other.close()
+
+    @contextlib.contextmanager
+    def locked_by_the_caller(self) -> t.Iterator[None]:
+        with self.db.atomic() as transaction:
+            self.db.execute_sql("UPDATE connection SET rank = 9")
+            yield
+            transaction.rollback()
+
+    def drop_queue(self) -> None:
+        self.db.drop_tables([self.store.revocation_model])
+
+    def _database(self) -> t.Any:
+        uri = self.spec[1]
+        sqlite = {"timeout": 20} if uri.startswith("sqlite") else {}
+        return db_url.connect(uri.replace("postgresql+psycopg", "psycopg3"), **sqlite)
 
     def close(self) -> None:
         with self.db.connection_context():

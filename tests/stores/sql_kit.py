@@ -82,6 +82,28 @@ class SQLKit(Kit):
         with self.engine.begin() as connection:
             connection.execute(sa.text(f"UPDATE connection SET {column} = :value"), {"value": value})
 
+    def fill(self, rows: list[dict[str, t.Any]]) -> None:
+        table = self.store.connection_model.__table__
+        with self.engine.begin() as connection:
+            connection.execute(sa.insert(table), rows)
+
+    @contextlib.contextmanager
+    def locked_by_another(self) -> t.Iterator[None]:
+        with self.engine.connect() as connection:
+            connection.execute(sa.text("UPDATE connection SET rank = 9"))
+            yield
+            connection.rollback()
+
+    @contextlib.contextmanager
+    def locked_by_the_caller(self) -> t.Iterator[None]:
+        self.session.execute(sa.text("UPDATE connection SET rank = 9"))
+        yield
+        self.session.rollback()
+
+    def drop_queue(self) -> None:
+        self.session.commit()
+        self.metadata.tables["social_revocations"].drop(self.engine)
+
     def close(self) -> None:
         with self.app.app_context():
             self.metadata.drop_all(self.engine)

@@ -189,12 +189,16 @@ def test_a_race_of_threads_ends_in_one_row(kit: Kit) -> None:
 def test_a_race_of_processes_ends_in_one_row(kit: Kit) -> None:
     with kit.context():
         user = kit.add_user()
-    start = str(time.time() + 3)
-    command = [sys.executable, "-m", "tests.stores.racer", *kit.spec, str(user), start]
-    racers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(2)]
-    assert sorted(racer.communicate(timeout=60)[0].strip() for racer in racers) == ["lost", "won"]
+    assert run_processes(kit, "connect", user) == ["lost", "won"]
     with kit.context():
         assert len(kit.store.find_owned(KEY)) == 1
+
+
+def run_processes(kit: Kit, what: str, user: t.Any) -> list[str]:
+    """How two processes of their own end that race for something."""
+    command = [sys.executable, "-m", "tests.stores.racer", what, *kit.spec, str(user), str(time.time() + 3)]
+    racers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(2)]
+    return sorted(racer.communicate(timeout=60)[0].strip() for racer in racers)
 
 
 def run_all(target: t.Callable[..., None], count: int) -> None:

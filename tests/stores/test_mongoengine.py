@@ -45,7 +45,7 @@ def connection_of(alias: str, **more: t.Any) -> t.Any:
 def test_the_indexes_come_by_themselves(alias: str) -> None:
     model = connection_of(alias, meta={"indexes": ["user_id"]})
     keys = {tuple(name for name, _ in spec["key"]) for spec in model._get_collection().index_information().values()}
-    assert {("user_id",), ("expires_at",)} <= keys
+    assert {("user_id",), ("expires_at", "_id")} <= keys
     assert {frozenset(names) for names in keys} >= {frozenset({"provider_id", "provider_user_id"})}
     assert MongoEngineConnectionDatastore(None, model).has_unique_key
 

@@ -9,6 +9,7 @@ import typing as t
 
 from werkzeug.wrappers import Request
 
+from ..faults import merged
 from ..httpd import Answer
 from ..ledger import Grant, Issued, RegisteredClient
 from ..oauth2 import OAuth2Service
@@ -120,12 +121,15 @@ class Facebook(OAuth2Service):
         return {"access_token": token.value, "token_type": "bearer", "expires_in": lifetime}
 
     def exchange_token(self, client: RegisteredClient, params: dict[str, str]) -> Answer:
-        """Sixty more days for a token that still lives."""
+        """Sixty more days for a token that still lives. It has faults of its own, under the endpoint ``exchange``."""
+        fault = self.world.faults.take("exchange", self.id)
+        if fault is not None and fault.replaces:
+            return self.fail(fault)
         token = self.world.ledger.find(params.get("fb_exchange_token"), "access")
         mine = token is not None and (token.grant.provider, token.grant.client_id) == (self.id, client.client_id)
         if token is None or not mine or not token.is_live(self.world.now()):
             return self.api_error("unauthorized")
-        return self.token_answer(self.tokens(token.grant, refreshed=True))
+        return self.token_answer(merged(self.tokens(token.grant, refreshed=True), fault.merge if fault else {}))
 
     def app_token(self, client: RegisteredClient, params: dict[str, str]) -> Answer:
         """The application's own token."""

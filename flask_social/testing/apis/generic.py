@@ -22,6 +22,11 @@ PLAIN_ERRORS: t.Final = {
     "server_error": (500, {"error": "server_error", "error_description": "It broke."}),
 }
 
+PLAIN_CHALLENGES: t.Final = {
+    "unauthorized": 'Bearer realm="stand-in", error="invalid_token"',
+    "forbidden": 'Bearer realm="stand-in", error="insufficient_scope", scope="profile email"',
+}
+
 
 class OIDC(OIDCService):
     """A standard OpenID provider: refresh tokens with ``offline_access``, rotating."""
@@ -31,6 +36,7 @@ class OIDC(OIDCService):
     colour = "#6d28d9"
     scopes = ("openid", "email", "profile", "offline_access")
     api_errors = PLAIN_ERRORS
+    challenges = PLAIN_CHALLENGES
 
     def settings(self) -> dict[str, t.Any]:
         return {**self.credentials(), "provider": "oidc", "issuer": self.url(), "name": "Stand-in OpenID"}
@@ -47,6 +53,7 @@ class OAuth2(OAuth2Service):
     name = "an OAuth 2 provider"
     colour = "#0f766e"
     api_errors = PLAIN_ERRORS
+    challenges = PLAIN_CHALLENGES
 
     def routes(self) -> cabc.Iterable[Route]:
         yield from super().routes()

@@ -7,6 +7,7 @@ import typing as t
 
 from werkzeug.wrappers import Request
 
+from ..consent import Asked
 from ..httpd import Answer
 from ..ledger import Grant
 from ..oidc import OIDCService
@@ -45,6 +46,12 @@ class Google(OIDCService):
         "server_error": _error(500, "Internal error encountered.", "INTERNAL", "backendError"),
     }
 
+    challenges: t.ClassVar = {
+        "unauthorized": 'Bearer realm="https://accounts.google.com/", error="invalid_token"',
+        "forbidden": 'Bearer realm="https://accounts.google.com/", error="insufficient_scope", '
+        'scope="https://www.googleapis.com/auth/drive https://www.googleapis.com/auth/drive.readonly"',
+    }
+
     def routes(self) -> cabc.Iterable[Route]:
         yield from super().routes()
         yield Route("/oauth2/v2/userinfo", "profile", self.profile)
@@ -58,6 +65,14 @@ class Google(OIDCService):
             "api_base_url": self.url("/"),
             "revoke_url": self.url("/revoke"),
         }
+
+    def consent(self, asked: Asked, person: Person) -> Grant:
+        """With ``include_granted_scopes=true`` the new grant has the scopes of the earlier ones too."""
+        grant = super().consent(asked, person)
+        if asked.params.get("include_granted_scopes") == "true":
+            before = self.world.ledger.granted(self.id, grant.client_id, person.id)
+            grant.scope = tuple(dict.fromkeys((*grant.scope, *before)))
+        return grant
 
     def gives_refresh(self, grant: Grant) -> bool:
         asked = grant.params
