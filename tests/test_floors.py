@@ -27,7 +27,7 @@ FLOORS = {
     5: "wire transport tokens clients clients.* datastores datastores.memory datastores.sqlalchemy "
     "datastores.mongoengine datastores.peewee models models.sealed models.sqlalchemy models.mongoengine models.peewee "
     "models.users",
-    6: "security users hooks",
+    6: "security users forms hooks",
     7: "views views.* cli utils datastore legacy",
     8: "flask_social core",
     9: "testing testing.** demo demo.**",
@@ -62,6 +62,7 @@ SIDEWAYS = {
     "clients": "clients.*",
     "security": "users",
     "hooks": "users",
+    "forms": "users",
     "clients.*": "clients.base clients.session wire",
     "transport": "wire",
     "views": "views.*",
@@ -81,7 +82,7 @@ UPSTAIRS = "testing testing.** demo demo.**"
 
 #: The only files that may import these libraries, besides those upstairs.
 LIBRARIES = {
-    "flask_security flask_login flask_principal": "security users hooks",
+    "flask_security flask_login flask_principal": "security users forms hooks",
     "urllib3 httpx aiohttp http.client urllib.request socket": "transport wire",
     "ssl": "transport clients.session",
     "requests requests_oauthlib": "clients clients.*",
@@ -221,8 +222,8 @@ HEAD = '"""Doc."""\nfrom __future__ import annotations\n'
         ("flow", "from importlib import import_module\nimport_module('flask_social.core')", "floor 8"),
         ("flow", "from .nowhere import x", "no floor"),
         ("errors", "from .values import Token", "neighbour"),
-        ("views.begin", "import flask_security", "only security users hooks may"),
-        ("views.begin", "from flask_login import current_user", "only security users hooks may"),
+        ("views.begin", "import flask_security", "only security users forms hooks may"),
+        ("views.begin", "from flask_login import current_user", "only security users forms hooks may"),
         ("views.begin", "from flask import current_app", "only state may"),
         ("views.begin", "import flask\nflask.current_app.config", "only state may"),
         ("settings", "from flask import session", "below floor 6"),
