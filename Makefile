@@ -1,12 +1,14 @@
 # Every target sets up what it needs. All it takes is Python 3.11 or newer, make and a package index.
 #
 #   make test ARGS="tests/test_floors.py -x"     passes ARGS on to pytest
+#   make test WORKERS=0                          runs the tests in one process, for a debugger
 #   make test PYTHON=python3.13                  uses another interpreter (after "make clean")
 
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 COVERAGE ?=
+WORKERS ?= auto
 
 PY := $(VENV)/bin/python
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip install --quiet --quiet
@@ -74,10 +76,10 @@ demo: $(VENV)/demo.stamp
 
 test: $(VENV)/dev.stamp $(COUNTERPART)/node_modules
 ifeq ($(COVERAGE),)
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
 else
 	@$(PY) -m coverage erase
-	@$(PY) -m coverage run -m pytest $(ARGS)
+	@$(PY) -m coverage run -m pytest -n $(WORKERS) $(ARGS)
 	@$(PY) -m coverage combine --quiet
 	@$(PY) -m coverage report
 endif

@@ -27,7 +27,7 @@ from .views import consent, create_blueprint, register, targets, waiting
 from .views.merging import renumber
 from .views.outcomes import finish_login
 from .views.pages import Pages
-from .views.unproven import drop_unproven, forget_sign_up
+from .views.unproven import drop_unproven, forget_sign_up, note_login_by_mail, note_sign_up
 
 
 class Social:
@@ -71,9 +71,12 @@ class Social:
         hooks.on_proof_of_address(app, functools.partial(drop_unproven, state))
         hooks.on_change_of_user(app, functools.partial(waiting.drop_unless_proven, state))
         hooks.on_change_of_user(app, forget_sign_up)
+        hooks.on_registration(app, functools.partial(note_sign_up, state))
+        hooks.on_login_by_mail(app, note_login_by_mail)
         with app.app_context():
             store.install(security.user_model(), functools.partial(revoking.queue, state))
         _warn_of_forged_hosts(app, state.settings)
+        _warn_of_lost_accounts(app, state)
         _warn_of_missing_columns(app, store)
         return state
 
@@ -262,6 +265,16 @@ def _warn_of_forged_hosts(app: Flask, settings: Settings) -> None:
     if not app.debug and not app.testing and settings.app_url is None and not app.config.get("TRUSTED_HOSTS"):
         app.logger.warning(
             "Flask-Social builds callback addresses from the Host header: set SOCIAL_APP_URL or TRUSTED_HOSTS."
+        )
+
+
+def _warn_of_lost_accounts(app: Flask, state: SocialState) -> None:
+    policies = {state.settings.signup, *(provider.signup for provider in state.providers.values())}
+    confirms = app.config.get("SECURITY_CONFIRMABLE") and not app.config.get("SECURITY_RECOVERABLE")
+    if confirms and policies & {"ask", "auto"}:
+        app.logger.warning(
+            "Whoever signs up through a provider and confirms the address in another browser has to set a password"
+            " then, and cannot: set SECURITY_RECOVERABLE."
         )
 
 

@@ -76,9 +76,22 @@ def user_id(of: t.Any) -> str:
     return str(of.id)
 
 
+def session_name(of: t.Any) -> str:
+    """What names a user in sessions; a new one ends them all."""
+    return str(of.fs_uniquifier)
+
+
 def find_user(primary_key: t.Any) -> t.Any | None:
     """The user of a primary key, or ``None``."""
     return _security().datastore.find_user(id=primary_key)
+
+
+def read_again(of: t.Any) -> t.Any | None:
+    """The same user as the database has it at this moment; ``None`` when it was deleted."""
+    key, session = of.id, getattr(getattr(_security().datastore, "db", None), "session", None)
+    if session is not None and of in session:
+        session.expire(of)
+    return find_user(key)
 
 
 def user_model() -> t.Any | None:
@@ -214,12 +227,12 @@ def has_set_up_second_factor(of: t.Any) -> bool:
 def log_in(of: t.Any) -> None:
     """Logs a user in, with a new session id where the session interface can give one."""
     session.pop(_PENDING, None)
-    _renew_session()
+    renew_session()
     login_user(of, authn_via=["social"])
 
 
-def _renew_session() -> None:
-    """Gives a server-side session a new id, so that nobody who knew the old one is logged in by it."""
+def renew_session() -> None:
+    """Gives a server-side session a new id, so that nobody who knew the old one has what it is about to hold."""
     regenerate = getattr(current_session_interface(), "regenerate", None)
     if regenerate is not None:
         regenerate(session)
@@ -246,7 +259,7 @@ def on_second_factor(app: Flask, finish: cabc.Callable[[t.Any, ConnectionKey, st
         sealed = session.pop(_PENDING, None)
         if sealed is None:
             return
-        _renew_session()
+        renew_session()
         raw = current_state().vault.open(_PENDING, sealed) if isinstance(sealed, str) else None
         if raw is None:
             return
@@ -260,15 +273,15 @@ def on_second_factor(app: Flask, finish: cabc.Callable[[t.Any, ConnectionKey, st
 def other_ways_in(of: t.Any) -> list[str]:
     """The ways in which a user can log in without a connection: password, passkey, unified sign-in, mail link."""
     config, security = current_config(), _security()
-    ways = []
-    if users.has_password(of):
+    ways, address = [], bool(getattr(of, "email", None))
+    if (address or getattr(of, "username", None)) and users.has_password(of):
         ways.append("password")
     if security.webauthn and config["SECURITY_WAN_ALLOW_AS_FIRST_FACTOR"]:
         ways += ["passkey" for credential in of.webauthn if credential.usage == "first"][:1]
     if config["SECURITY_UNIFIED_SIGNIN"]:
         methods = security.datastore.us_get_totp_secrets(of)
         ways += [f"unified:{method}" for method in config["SECURITY_US_ENABLED_METHODS"] if method in methods]
-    if config["SECURITY_PASSWORDLESS"]:
+    if config["SECURITY_PASSWORDLESS"] and address:
         ways.append("mail_link")
     return ways
 

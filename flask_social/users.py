@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import logging
-import secrets
 import typing as t
+from urllib.parse import urlsplit
 
+from flask import g, request
 from flask_security import (
-    ConfirmRegisterForm,
     MailUtil,
     hash_password,
     send_mail,
+    user_not_registered,
     user_registered,
     verify_password,
 )
 from flask_security.confirmable import generate_confirmation_link
-from wtforms import PasswordField
-from wtforms.validators import Optional
 
+from .datastores.columns import takes_null
 from .errors import ConfigurationError
 from .state import current_config, current_sender, current_state, extension
 from .translation import translate
@@ -36,7 +36,7 @@ PROTECTED = frozenset(
 logger = logging.getLogger("flask_social")
 
 #: Names without a promise, on the ``Security`` object, which sign-up needs.
-RELIES_ON = ("forms", "mail_util", "confirmable", "datastore.find_user", "datastore.create_user")
+RELIES_ON = ("forms", "mail_util", "_username_util", "confirmable", "datastore.find_user", "datastore.create_user")
 
 
 # Addresses ----------------------------------------------------------------------------------------------------
@@ -67,12 +67,15 @@ def needs_address() -> bool:
     return confirmable() or not _takes_null("email")
 
 
-def needs_more(fields: cabc.Mapping[str, t.Any]) -> bool:
-    """Whether Flask-Security wants a username that these fields do not hold."""
-    config = current_config()
-    return bool(config["SECURITY_USERNAME_ENABLE"] and config["SECURITY_USERNAME_REQUIRED"]) and not fields.get(
-        "username"
-    )
+def named(fields: cabc.Mapping[str, t.Any]) -> dict[str, t.Any] | None:
+    """The fields with the username in Flask-Security's normal form; ``None`` when it wants one, or refuses this one."""
+    config, username = current_config(), fields.get("username")
+    if not config["SECURITY_USERNAME_ENABLE"]:
+        return dict(fields)
+    if not username:
+        return None if config["SECURITY_USERNAME_REQUIRED"] else dict(fields)
+    refusal, normal = _security()._username_util.validate(str(username))
+    return None if refusal else {**fields, "username": normal}
 
 
 # Passwords ----------------------------------------------------------------------------------------------------
@@ -81,9 +84,12 @@ def needs_more(fields: cabc.Mapping[str, t.Any]) -> bool:
 def has_password(user: t.Any) -> bool:
     """Whether a user can log in with a password: one that is set, and that a person may know."""
     stored = getattr(user, "password", None)
-    if not stored:
-        return False
-    return _takes_null("password") or not any(verify_password(word, stored) for word in _unknown_passwords())
+    if not stored or _takes_null("password"):
+        return bool(stored)
+    asked = g.get("social_password", (None, False))
+    if asked[0] != stored:  # a page asks for each connection, and each answer takes as long as a login
+        asked = g.social_password = (stored, not any(verify_password(word, stored) for word in _unknown_passwords()))
+    return bool(asked[1])
 
 
 def no_password() -> str | None:
@@ -99,14 +105,7 @@ def _unknown_passwords() -> list[str]:
 
 
 def _takes_null(name: str) -> bool:
-    """Whether a column of the user model may be empty, by what each ORM says of it."""
-    model = _security().datastore.user_model
-    if hasattr(model, "__table__"):
-        return name not in model.__table__.columns or bool(model.__table__.columns[name].nullable)
-    if hasattr(model, "_fields"):
-        field = model._fields.get(name)
-        return field is None or (not field.required and not (field.unique and not field.sparse))
-    return bool(model._meta.fields[name].null) if hasattr(model, "_meta") else False
+    return takes_null(_security().datastore.user_model, name)
 
 
 # Making one ---------------------------------------------------------------------------------------------------
@@ -154,6 +153,7 @@ def welcome(user: t.Any, form_data: cabc.Mapping[str, t.Any]) -> None:
     link = token = None
     if needs_confirmation(user):
         link, token = generate_confirmation_link(user)
+        link = _public(link)
     app = current_sender()
     user_registered.send(
         app,
@@ -173,6 +173,38 @@ def welcome(user: t.Any, form_data: cabc.Mapping[str, t.Any]) -> None:
             confirmation_link=link,
             confirmation_token=token,
         )
+
+
+def _public(link: str) -> str:
+    """A link of Flask-Security's, which names the host of the request, under ``SOCIAL_APP_URL`` where that is set."""
+    base, parts = current_state().settings.app_url, urlsplit(link)
+    if base is None:
+        return link
+    return f"{base}{parts.path.removeprefix(request.script_root)}" + (f"?{parts.query}" if parts.query else "")
+
+
+def decline(form: t.Any, *, mail: bool) -> bool:
+    """Does what Flask-Security does when somebody has the address or the name already: the signal, and a mail.
+
+    To the owner of the address, else to the address of the form. ``False`` when the mail could not be sent.
+    """
+    owner, app, config = form.existing_email_user, current_sender(), current_config()
+    no_password()  # takes the time of making a user
+    user_not_registered.send(
+        app,
+        _async_wrapper=app.ensure_sync,
+        user=owner,
+        existing_email=owner is not None,
+        existing_username=form.existing_username_user is not None,
+        form_data=form.to_dict(only_user=False),
+    )
+    address = form.email.data if owner is None else owner.email
+    kind = "EXISTING_USERNAME" if owner is None else "EXISTING"
+    template, subject = config[f"SECURITY_REGISTER_EMAIL_{kind}_TEMPLATE"], config["SECURITY_EMAIL_SUBJECT_REGISTER"]
+    name = form.username.data if "username" in form else None
+    # A stranger has caused this mail: it leads nowhere.
+    links = dict.fromkeys(("recovery_link", "reset_link", "reset_token", "confirmation_link", "confirmation_token"), "")
+    return not mail or _try_to_send(subject, address, template, user=owner, email=address, username=name, **links)
 
 
 def send_address_proof(address: str, provider_name: str, link: str) -> bool:
@@ -225,50 +257,6 @@ def confirmable() -> bool:
 def needs_confirmation(user: t.Any) -> bool:
     """Whether a user has an address that waits for its confirmation."""
     return confirmable() and bool(user.email) and user.confirmed_at is None
-
-
-# The form -----------------------------------------------------------------------------------------------------
-
-
-def sign_up_form(data: cabc.Mapping[str, t.Any], formdata: t.Any | None) -> t.Any:
-    """The application's register form without its passwords: Flask-Security's class, or the one given to it.
-
-    :param data: what its fields show at first.
-    :param formdata: what was sent, or ``None``.
-    """
-    forms = _security().forms
-    name = "confirm_register_form" if confirmable() and forms["confirm_register_form"].cls else "register_form"
-    return _without_passwords(forms[name].cls)(formdata, data=data, meta={"csrf": False})
-
-
-def hides_owners(form: t.Any) -> bool:
-    """Whether all that is wrong is an address with an owner, and nobody may learn that from us."""
-    generic = current_config()["SECURITY_RETURN_GENERIC_RESPONSES"]
-    return bool(generic and form.existing_email_user is not None and set(form.errors) == {"email"})
-
-
-def user_fields(form: t.Any) -> dict[str, t.Any]:
-    """The fields of a form that the user model has."""
-    return {name: value for name, value in form.to_dict(only_user=True).items() if name not in PROTECTED}
-
-
-# Not kept: Flask-Security adds fields to its classes when an application starts.
-def _without_passwords(cls: type[t.Any]) -> type[t.Any]:
-    class SignUpForm(cls):
-        password = PasswordField(validators=[Optional()])
-        password_confirm = PasswordField(validators=[Optional()])
-
-        def validate(self, **options: t.Any) -> bool:
-            if isinstance(self, ConfirmRegisterForm):  # the forms before 5.6 demand a password themselves
-                self.password.data = self.password_confirm.data = secrets.token_urlsafe(32)
-            if not self.email.data and not needs_address():
-                self.email.data = None
-                self.email.validators = [Optional()]
-            passed = super().validate(**options)
-            self.password.data = self.password_confirm.data = None
-            return bool(passed) and not self.errors
-
-    return SignUpForm
 
 
 def _security() -> t.Any:

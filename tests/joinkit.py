@@ -56,13 +56,22 @@ def join_kit(standin: t.Any, **options: t.Any) -> Kit:
 
 
 def send(client: t.Any, path: str, *, headers: dict[str, str] | None = None, **form: t.Any) -> t.Any:
-    """Sends a form from a page of the application."""
-    return client.post(path, data=form, headers=SAME_ORIGIN if headers is None else headers)
+    """Sends a form from a page of the application; that of a sign-up names the identity that waits."""
+    data = {**named_in(client, path), **form}
+    return client.post(path, data=data, headers=SAME_ORIGIN if headers is None else headers)
 
 
 def send_json(client: t.Any, path: str, **body: t.Any) -> t.Any:
-    """Sends a JSON object from a page of the application."""
-    return client.post(path, json=body, headers=JSON)
+    """Sends a JSON object from a page of the application; that of a sign-up names the identity that waits."""
+    return client.post(path, json={**named_in(client, path), **body}, headers=JSON)
+
+
+def named_in(client: t.Any, path: str) -> dict[str, str]:
+    """The hidden field of a sign-up form, as its page has it at this moment; nothing for other pages."""
+    if not path.startswith("/signup/"):
+        return {}
+    identity = client.get(path, headers=JSON).get_json()["response"].get("identity")
+    return {"identity": identity} if identity else {}
 
 
 def link_in(mail: t.Any) -> str:

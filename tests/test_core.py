@@ -124,6 +124,26 @@ def test_the_warning_about_hosts(config: dict[str, t.Any], warned: int, caplog: 
     assert len([record for record in caplog.records if "TRUSTED_HOSTS" in record.getMessage()]) == warned
 
 
+@pytest.mark.parametrize(
+    ("config", "warned"),
+    [
+        ({}, 0),
+        ({"SOCIAL_SIGNUP": "auto"}, 1),
+        ({"SOCIAL_SIGNUP": "ask"}, 1),
+        ({"SOCIAL_GOOGLE": {**GOOGLE, "signup": "ask"}}, 1),
+        ({"SOCIAL_GOOGLE": {**GOOGLE, "signup": "never"}}, 0),
+        ({"SOCIAL_SIGNUP": "auto", "SECURITY_RECOVERABLE": True}, 0),
+        ({"SOCIAL_SIGNUP": "auto", "SECURITY_CONFIRMABLE": False}, 0),
+    ],
+)
+def test_the_warning_about_lost_accounts(
+    config: dict[str, t.Any], warned: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        Social(bare(**{"SECURITY_CONFIRMABLE": True, **config}), MemoryConnectionDatastore())
+    assert len([record for record in caplog.records if "SECURITY_RECOVERABLE" in record.getMessage()]) == warned
+
+
 def test_threads(social_provider: t.Any, social_login: t.Any, tmp_path: t.Any) -> None:
     """Many people at once, and everybody is who they are."""
     kit = make_kit(

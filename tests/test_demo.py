@@ -43,10 +43,10 @@ def client(social_provider: t.Any, tmp_path: pathlib.Path) -> cabc.Iterator[Flas
 
 
 def post(client: FlaskClient, page: str, **fields: str) -> t.Any:
-    """Fills in the form of one of Flask-Security's pages."""
-    token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', client.get(page).text)
-    assert token is not None
-    return client.post(page, data={"csrf_token": token[1], **fields})
+    """Fills in the form of one of Flask-Security's pages, or of the sign-up."""
+    hidden = dict(re.findall(r'name="(csrf_token|identity)"[^>]* value="([^"]+)"', client.get(page).text))
+    assert "csrf_token" in hidden
+    return client.post(page, data={**hidden, **fields})
 
 
 def log_in(client: FlaskClient) -> None:

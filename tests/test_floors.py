@@ -28,7 +28,7 @@ FLOORS = {
     "datastores.mongoengine datastores.peewee datastores.sqlalchemy_own datastores.sqlalchemy_tokens "
     "datastores.mongoengine_tokens datastores.peewee_tokens models models.sealed models.sqlalchemy models.mongoengine "
     "models.peewee models.users",
-    6: "security users hooks maintenance maintenance.*",
+    6: "security users forms hooks maintenance maintenance.*",
     7: "views views.* cli cli.* doctor doctor.* utils datastore legacy",
     8: "flask_social core",
     9: "testing testing.** demo demo.**",
@@ -73,6 +73,7 @@ SIDEWAYS = {
     "cli.*": "cli.* doctor legacy views.connections",
     "doctor": "doctor.*",
     "doctor.*": "doctor.* legacy",
+    "forms": "users",
     "keeper": "tokens",
     "clients.*": "clients.base clients.session clients.answers clients.authorizers clients.failures clients.pool wire",
     "transport": "wire",
@@ -93,7 +94,7 @@ UPSTAIRS = "testing testing.** demo demo.**"
 
 #: The only files that may import these libraries, besides those upstairs.
 LIBRARIES = {
-    "flask_security flask_login flask_principal": "security users hooks",
+    "flask_security flask_login flask_principal": "security users forms hooks",
     "urllib3 httpx aiohttp http.client urllib.request socket": "transport wire",
     "ssl": "transport clients.pool",
     "requests requests_oauthlib": "clients clients.*",
@@ -234,8 +235,8 @@ HEAD = '"""Doc."""\nfrom __future__ import annotations\n'
         ("flow", "from importlib import import_module\nimport_module('flask_social.core')", "floor 8"),
         ("flow", "from .nowhere import x", "no floor"),
         ("errors", "from .values import Token", "neighbour"),
-        ("views.begin", "import flask_security", "only security users hooks may"),
-        ("views.begin", "from flask_login import current_user", "only security users hooks may"),
+        ("views.begin", "import flask_security", "only security users forms hooks may"),
+        ("views.begin", "from flask_login import current_user", "only security users forms hooks may"),
         ("views.begin", "from flask import current_app", "only state may"),
         ("views.begin", "import flask\nflask.current_app.config", "only state may"),
         ("settings", "from flask import session", "below floor 6"),

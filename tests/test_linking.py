@@ -139,7 +139,7 @@ def test_who_may_not_come_in_is_not_linked(
 
 
 FACTORS = [
-    ({"tf_primary_method": "authenticator"}, {}, "/link"),
+    ({"tf_primary_method": "authenticator", "tf_totp_secret": "{}"}, {}, "/link"),
     ({}, {"SECURITY_TWO_FACTOR_REQUIRED": True}, "/link"),
     ({}, {}, "/"),
 ]

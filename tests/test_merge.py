@@ -13,6 +13,7 @@ from flask_social import ConfigurationError, pending
 from flask_social.settings import Settings
 
 from .appkit import JSON, SAME_ORIGIN, Kit, make_kit
+from .joinkit import same_browser
 from .pagekit import Page
 
 ADA, GRACE = "ada@example.org", "grace@example.org"
@@ -96,6 +97,18 @@ def test_the_page_names_what_would_move_and_the_button_moves_it(social_provider:
     fresh = kit.app.test_client()
     social_login(fresh, "google", "grace")
     assert kit.who(fresh) == ADA
+
+
+def test_a_second_click_ends_like_the_first(social_provider: t.Any, social_login: t.Any) -> None:
+    kit = make(social_provider)
+    client = signed_in(kit)
+    nonce = offered(kit, client, social_login)
+    second = same_browser(kit, client)
+    for browser in (client, second):
+        answer = browser.post("/merge", data={"identity": nonce}, headers=SAME_ORIGIN)
+        assert (answer.status_code, answer.location) == (303, "/me")
+    assert owners(kit) == AFTER
+    assert kit.names() == ["connection_removed"] * 3 + ["connection_created"] * 3
 
 
 def test_json(social_provider: t.Any, social_login: t.Any) -> None:
@@ -284,7 +297,7 @@ def test_sent_twice_it_is_done_once(social_provider: t.Any, social_login: t.Any)
     with client.session_transaction() as session:
         session["social_pending"] = sealed  # an older cookie
     answer = client.post("/merge", json={"identity": nonce}, headers=JSON)
-    assert answer.get_json()["response"]["code"] == "nothing_waits"
+    assert answer.get_json()["response"]["code"] == "merged"
     assert kit.names() == []
     assert owners(kit) == AFTER
 

@@ -95,6 +95,24 @@ def test_what_changes_no_connection_is_not_told(social_provider: t.Any, social_l
     assert told(kit) == []
 
 
+@pytest.mark.parametrize("confirmable", [True, False])
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_an_address_that_is_not_confirmed_may_be_a_strangers(
+    social_provider: t.Any, social_login: t.Any, confirmable: bool, confirmed: bool
+) -> None:
+    kit = make_kit(
+        {"google": social_provider.settings("google")},
+        SECURITY_CONFIRMABLE=confirmable,
+        SECURITY_LOGIN_WITHOUT_CONFIRMATION=True,
+    )
+    kit.add_user(confirmed_at=kit.security.datetime_factory() if confirmed else None)
+    client = signed_in(kit)
+    social_login(client, "google", "ada", intent="connect")
+    assert client.post("/disconnect/google", headers=JSON).status_code == 200
+    assert kit.names() == ["connection_created", "connection_removed"]
+    assert len(told(kit)) == (2 if confirmed or not confirmable else 0)
+
+
 def test_a_sign_up_is_told_by_the_welcome_alone(social_provider: t.Any, social_login: t.Any) -> None:
     kit = made(social_provider, SOCIAL_SIGNUP="auto", SECURITY_SEND_REGISTER_EMAIL=True)
     social_login(kit.app.test_client(), "google", "grace")

@@ -235,10 +235,16 @@ def test_a_sign_up(stage: Stage) -> None:
     path = "/signup/{provider_id}"
     shown = send(client, app, f"GET {path}", status=200)
     assert (shown["proven"], shown["fields"]["email"]) == ("ada@example.com", "ada@example.com")
-    wrong = send(client, app, f"POST {path}", {"email": "nonsense"}, status=400)
+    for body in {}, {"identity": "another", "email": "ada@example.com"}:
+        assert send(client, app, f"POST {path}", body, status=400)["code"] == "link_mismatch"
+
+    def filled(email: str) -> dict[str, str]:
+        return {"identity": shown["identity"], "email": email}
+
+    wrong = send(client, app, f"POST {path}", filled("nonsense"), status=400)
     assert list(wrong["field_errors"]) == ["email"]
-    assert send(client, app, f"POST {path}", {"email": "other@example.com"}, status=202) == {"code": "proof_sent"}
-    done = send(client, app, f"POST {path}", {"email": "ada@example.com"}, status=200)
+    assert send(client, app, f"POST {path}", filled("other@example.com"), status=202) == {"code": "proof_sent"}
+    done = send(client, app, f"POST {path}", filled("ada@example.com"), status=200)
     assert (done["code"], done["provider"]) == ("logged_in", "google")
 
 

@@ -72,10 +72,11 @@ def test_every_row(row: str) -> None:
 @pytest.mark.parametrize("row", CATALOGUE)
 def test_every_option_can_replace_the_class(row: str) -> None:
     values: dict[str, t.Any] = {
-        **{name: {"a": "b"} for name in ("authorize_params", "headers", "api_options", "required_claims")},
+        **{name: {"a": "b"} for name in ("authorize_params", "headers", "api_options")},
         **dict.fromkeys(("pkce", "nonce", "verify"), True),
         **dict.fromkeys(("scopes", "extra_scopes", "issuer_aliases", "native_clients", "second_factor"), ("a", "b")),
         "token_login": False,
+        "required_claims": {"hd": ("example.com",)},
         "icon": "generic",
         "fields": {"subject": "uid"},
         "id_token_algs": ("ES256",),

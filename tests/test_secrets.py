@@ -6,7 +6,9 @@ that begin sends the browser to, the callback's own address, and the bounce page
 
 from __future__ import annotations
 
+import collections.abc as cabc
 import dataclasses as dc
+import gc
 import importlib
 import logging
 import pkgutil
@@ -26,6 +28,16 @@ from flask_social.values import OAuthResponse
 from .appkit import JSON, SAME_ORIGIN, Kit, make_kit
 from .oidfkit import fill
 from .secretkit import Hand, Watch, add_calls
+
+
+@pytest.fixture(autouse=True)
+def _only_objects_of_this_test() -> cabc.Iterator[None]:
+    """What earlier tests left behind is not looked through: it is much, and the provider's answer is waited for."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
 
 PROVIDERS = ("twitter", "x", "facebook", "google", "foursquare", "oidc", "oauth2")
 

@@ -11,7 +11,7 @@ import pytest
 from flask_social.testing.browser import visit
 
 from .appkit import JSON, PASSWORD, SAME_ORIGIN, Kit, make_kit
-from .joinkit import CONFIRM, TWO_FACTOR, UNVERIFIED, link_in
+from .joinkit import CONFIRM, TWO_FACTOR, UNVERIFIED, link_in, send_json
 
 VIEWS = {
     "SECURITY_REDIRECT_BEHAVIOR": "spa",
@@ -258,7 +258,8 @@ def test_the_sign_up_form_is_the_front_ends(make: t.Any, social_login: t.Any, vi
 
     form = client.get("/signup/google", headers=JSON).get_json()["response"]
     assert form["provider_id"] == "google"
-    sent = client.post("/signup/google", json={"email": form["fields"]["email"]}, headers=JSON)
+    body = {"email": form["fields"]["email"], "identity": form["identity"]}
+    sent = client.post("/signup/google", json=body, headers=JSON)
     assert sent.status_code == 200, sent.get_data(as_text=True)
     assert sent.get_json()["response"] == {
         "code": "logged_in",
@@ -267,7 +268,7 @@ def test_the_sign_up_form_is_the_front_ends(make: t.Any, social_login: t.Any, vi
     }
     assert kit.who(client) == form["fields"]["email"]
     assert flashes(client) == []
-    again = client.post("/signup/google", json={"email": form["fields"]["email"]}, headers=JSON)
+    again = client.post("/signup/google", json=body, headers=JSON)
     assert (again.status_code, again.get_json()["response"]["code"]) == (400, "nothing_waits")
 
 
@@ -319,7 +320,7 @@ def test_a_proof_by_mail_comes_back_to_the_front_end(make: t.Any, social_provide
     kit = make(SOCIAL_SIGNUP="ask", SOCIAL_SIGNUP_VIEW="/app/signup")
     client = kit.app.test_client()
     social_login(client, "google", "mallory")
-    sent = client.post("/signup/google", json={"email": "mallory@example.com"}, headers=JSON)
+    sent = send_json(client, "/signup/google", email="mallory@example.com")
     assert (sent.status_code, sent.get_json()["response"]) == (202, {"code": "proof_sent"})
     answer = client.get(link_in(kit.mails[-1]))
     assert told(answer) == ("/app/signup", {"code": "signup", "provider": "google"})

@@ -6,12 +6,15 @@ import threading
 import typing as t
 
 import pytest
+import sqlalchemy as sa
 from flask import render_template_string
+from flask_security import hash_password
 
-from flask_social import ConfigurationError
+from flask_social import ConfigurationError, users
 from flask_social.settings import Settings
 
-from .appkit import JSON, Kit, make_kit
+from .appkit import JSON, PASSWORD, Kit, make_kit
+from .joinkit import no_address
 from .pagekit import KEYS, connect
 
 TWO = {"google": KEYS, "facebook": KEYS}
@@ -113,6 +116,43 @@ def test_the_other_account_of_one_provider_counts_but_not_when_both_go() -> None
     assert client.post("/disconnect/google", headers=JSON, json={"provider_user_id": "1"}).status_code == 409
 
 
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("headers", [JSON, {}], ids=["json", "page"])
+def test_a_password_that_nobody_knows_is_asked_for_once_in_a_request(known: bool, headers: dict[str, str]) -> None:
+    """Each question takes as long as a login, and a page has one for each connection."""
+    kit = make(columns={"password": sa.Column(sa.String(255), nullable=False)})
+    client = kit.app.test_client()
+    kit.log_in(client)
+    for number in range(4):
+        connect(kit, "google", str(number))
+    asked: list[str] = []
+
+    class Counting:
+        """Flask-Security's context of hashes, which counts."""
+
+        def __getattr__(self, name: str) -> t.Any:
+            return getattr(context, name)
+
+        def verify(self, password: str, stored: str) -> bool:
+            asked.append(stored)
+            return bool(context.verify(password, stored))
+
+    context, kit.security.pwd_context = kit.security.pwd_context, Counting()
+    with kit.app.app_context():
+        user = kit.users()[0]
+        user.password = user.password if known else users.no_password()
+        kit.db.session.commit()
+        assert users.has_password(user) is known
+    del asked[:]
+    for count in (1, 2):
+        assert client.get("/connections", headers=headers).status_code == 200
+        assert len(asked) == count
+    with kit.app.app_context():
+        for stored, counts in ((users.no_password(), False), (hash_password(PASSWORD), True), (None, False)):
+            user.password = stored
+            assert users.has_password(user) is counts, "a password that changed is asked for anew"
+
+
 def test_two_disconnects_at_once_leave_one_way_in(tmp_path: t.Any) -> None:
     for run in range(5):
         kit = make(SQLALCHEMY_DATABASE_URI=f"sqlite:///{tmp_path / f'{run}.db'}")
@@ -142,3 +182,32 @@ def test_two_disconnects_at_once_leave_one_way_in(tmp_path: t.Any) -> None:
         assert sorted(codes) == [200, 409]
         with kit.app.app_context():
             assert len(kit.rows()) == 1
+
+
+ISSUERS = [("https://accounts.google.com", True), ("accounts.google.com", True), ("https://old.example", False)]
+
+
+@pytest.mark.parametrize(("issuer", "allowed"), ISSUERS)
+def test_a_connection_of_a_former_issuer_lets_nobody_in(issuer: str, allowed: bool) -> None:
+    kit = make()
+    client = signed_in(kit)
+    connect(kit, "facebook", "2")
+    connect(kit, issuer=issuer)
+    assert client.post("/disconnect/facebook", headers=JSON).status_code == (200 if allowed else 409)
+
+
+@pytest.mark.parametrize(("address", "allowed"), [("ada@example.org", True), (None, False)])
+@pytest.mark.parametrize("way", ["password", "mail link"])
+def test_without_an_address_neither_a_password_nor_a_mail_leads_in(
+    way: str, address: str | None, allowed: bool
+) -> None:
+    kit = make(columns=no_address())
+    kit.app.config["SECURITY_PASSWORDLESS"] = way == "mail link"  # deprecated: warned of when Flask-Security starts
+    client = kit.app.test_client()
+    kit.log_in(client)
+    connect(kit)
+    with kit.app.app_context():
+        (user,) = kit.users()
+        user.email, user.password = address, (user.password if way == "password" else None)
+        kit.db.session.commit()
+    assert client.post("/disconnect/google", headers=JSON).status_code == (200 if allowed else 409)

@@ -155,3 +155,13 @@ def _storable(value: object) -> bool:
 def utcnow() -> dt.datetime:
     """The present moment, aware, in UTC: the form in which every time of a connection is kept."""
     return dt.datetime.now(dt.UTC)
+
+
+def takes_null(model: t.Any, name: str) -> bool:
+    """Whether a column of a model may be empty, by what each ORM says of it."""
+    if hasattr(model, "__table__"):
+        return name not in model.__table__.columns or bool(model.__table__.columns[name].nullable)
+    if hasattr(model, "_fields"):
+        field = model._fields.get(name)
+        return field is None or (not field.required and not (field.unique and not field.sparse))
+    return bool(model._meta.fields[name].null) if hasattr(model, "_meta") else False

@@ -8,8 +8,9 @@ import typing as t
 from flask import redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
+from wtforms import BooleanField
 
-from .. import security, users
+from .. import forms, security, users
 from ..errors import AnswerInvalid, AttemptsUnavailable, StoreError
 from ..pending import MAX_MAILS, Pending
 from ..providers.base import Provider
@@ -38,33 +39,44 @@ def _signup(state: SocialState, provider: Provider) -> ResponseReturnValue:
     found = waiting.find(state, "signup")
     if found is None or found.provider_id != provider.id or security.session_user() is not None:
         return answers.refuse_request(state, "nothing_waits", provider.name)
+    if (provider.signup or state.settings.signup) == "never":  # by now
+        return answers.refuse_request(state, "nothing_waits", provider.name)
     if request.method == "POST":
         if code := guard.refusal(state.settings):
             return answers.refuse_request(state, code, provider.name)
+        if guard.fields().get(waiting.NONCE) != found.nonce:
+            # A form of an earlier visit, in another tab: what it shows is not who waits by now.
+            return answers.refuse_request(state, "link_mismatch", provider.name)
         return _sent(state, provider, found)
     if request.args.get("proof"):
         return _prove_address(state, provider, found)
-    return _show_form(state, provider, found, users.sign_up_form(found.fields, MultiDict(found.typed) or None))
+    return _show_form(state, provider, found, forms.sign_up_form(found.fields, MultiDict(found.typed) or None))
 
 
 def _sent(state: SocialState, provider: Provider, found: Pending) -> ResponseReturnValue:
     visit = _visit(state, provider, found, "login")
     if visit.is_known():
         return _made_already(state)
-    form = users.sign_up_form(found.fields, MultiDict(_typed()))
-    if not form.validate():
-        if users.hides_owners(form):
-            return _pretend(state, provider, visit)
+    form = forms.sign_up_form(found.fields, MultiDict(_typed(forms.sign_up_form(found.fields, None))))
+    hidden = not form.validate()
+    if hidden and not forms.hides_owners(form):
         return _show_form(state, provider, found, form, 400)
     # What the mapping gave and the form does not ask for.
     fields = {name: found.fields[name] for name in state.settings.signup_fields if name in found.fields}
-    fields |= users.user_fields(form)
+    fields |= forms.user_fields(form)
     address = users.normalized(fields.get("email"))
     unproven = address is not None and address != found.proven
+    if unproven and not joining.may_mail(visit):
+        return answers.refuse_request(state, "mail_unavailable", provider.name)
+    if hidden and not unproven:
+        # The form would log in at once, so that nothing could be hidden.
+        return _show_form(state, provider, found, form, 400)
     if unproven and (state.settings.signup_domains or not users.confirmable()):
-        return _send_proof(state, provider, found, str(address))
+        return _send_proof(state, provider, found, str(address), form)
     if state.settings.signup_domains and (address is None or not joining.in_domains(state, address)):
         return answers.refuse_request(state, "not_admitted", provider.name)
+    if hidden:
+        return joining.pretend(visit, form)
     try:
         return joining.enrol(visit, fields, proven=found.proven)
     except StoreError as error:
@@ -86,11 +98,15 @@ def _made_already(state: SocialState) -> ResponseReturnValue:
     return security.json({"next": page}) if security.wants_json() else redirect(page, 303)
 
 
-def _typed() -> dict[str, t.Any]:
-    """What the form was sent with, as far as a form can send it."""
+def _typed(form: t.Any) -> dict[str, t.Any]:
+    """What the form was sent with, as far as a form can send it: texts, and JSON's ``true`` for a box to tick."""
     given = {name: value for name, value in guard.fields().items() if name not in _NOT_SHOWN}
+    boxes = {field.name for field in form if isinstance(field, BooleanField)}
     # What is no text counts as nothing, and not as what the form showed at first.
-    return {n: value if isinstance(value, (str, bool)) and _is_text(value) else "" for n, value in given.items()}
+    return {
+        name: value if (isinstance(value, str) and _is_text(value)) or (name in boxes and value is True) else ""
+        for name, value in given.items()
+    }
 
 
 def _is_text(value: object) -> bool:
@@ -106,43 +122,38 @@ def _show_form(
     state: SocialState, provider: Provider, found: Pending, form: t.Any, status: int = 200
 ) -> ResponseReturnValue:
     if security.wants_json():
-        return security.form_json(form, {"provider_id": provider.id, "proven": found.proven}, status)
+        told = {"provider_id": provider.id, "proven": found.proven, waiting.NONCE: found.nonce}
+        return security.form_json(form, told, status)
     shown = [field for field in form if field.name not in _NOT_SHOWN]
     page = render_template("social/signup.html", provider=provider, identity=found, form=form, fields=shown)
     return page, status
 
 
-_NOT_SHOWN = ("csrf_token", "next", "password", "password_confirm", "submit")
+_NOT_SHOWN = (waiting.NONCE, "csrf_token", "next", "password", "password_confirm", "submit")
 
 
-def _pretend(state: SocialState, provider: Provider, visit: Visit) -> ResponseReturnValue:
-    """Answers as if nobody had the address, as ``SECURITY_RETURN_GENERIC_RESPONSES`` wants it."""
-    if users.confirmable() and not state.settings.signup_domains:
-        return answers.end(state, provider, "confirm_address", answers.login_page(), attempt=visit.attempt, status=303)
-    return _say_proof_sent(state, provider)
+def _send_proof(
+    state: SocialState, provider: Provider, found: Pending, address: str, form: t.Any
+) -> ResponseReturnValue:
+    """Sends a link to an address that somebody has to prove, and lets the identity wait on.
 
-
-def _send_proof(state: SocialState, provider: Provider, found: Pending, address: str) -> ResponseReturnValue:
-    """Sends a link to an address that somebody has to prove, and lets the identity wait on."""
+    An address that has an owner gets no link, but word of this; who sent the form sees no difference.
+    """
     if not joining.in_domains(state, address):
         return answers.refuse_request(state, "not_admitted", provider.name)
-    if not state.settings.app_url and not targets.hosts_are_trusted():
-        # The link would lead wherever the Host header says, and whoever opens it proves the address there.
-        answers.logger.error("signing up through %s needs SOCIAL_APP_URL or TRUSTED_HOSTS for its mails", provider.id)
-        return answers.refuse_request(state, "mail_unavailable", provider.name)
     if found.mails >= MAX_MAILS:
         return answers.refuse_request(state, "too_many_mails", provider.name)
-    typed = {name: value for name, value in _typed().items() if isinstance(value, str)}
+    typed = {name: value for name, value in _typed(form).items() if isinstance(value, str)}
     waiting.keep(state, dc.replace(found, typed=typed, mails=found.mails + 1))
     proof = state.vault.seal(_PROOF, f"{found.nonce} {address}".encode())
     path = answers.own_url(state, "signup", provider_id=provider.id)
     link = targets.absolute(state, f"{path}?proof={proof}")
-    if not users.send_address_proof(address, provider.name, link):
+    if form.existing_email_user is not None:
+        sent = users.decline(form, mail=True)
+    else:
+        sent = users.send_address_proof(address, provider.name, link)
+    if not sent:
         return answers.refuse_request(state, "mail_unavailable", provider.name)
-    return _say_proof_sent(state, provider)
-
-
-def _say_proof_sent(state: SocialState, provider: Provider) -> ResponseReturnValue:
     if security.wants_json():
         return security.json({"code": "proof_sent"}, 202)
     answers.say(state, "proof_sent", provider.name)
@@ -174,7 +185,7 @@ def link(state: SocialState) -> ResponseReturnValue:
 def _link(state: SocialState) -> ResponseReturnValue:
     found = waiting.find(state, "link")
     provider = state.resolve(found.provider_id) if found is not None else None
-    if found is None or provider is None:
+    if found is None or provider is None or (provider.link_by_email or state.settings.link_by_email) == "never":
         return answers.refuse_request(state, "nothing_waits", "")
     if request.method == "POST" and (code := guard.refusal(state.settings)):
         return answers.refuse_request(state, code, provider.name)

@@ -152,8 +152,16 @@ def _remove_locked(
 
 def _ways_left(state: SocialState, user: t.Any, mine: t.Sequence[t.Any], losing: t.Sequence[t.Any]) -> list[str]:
     gone = {(c.provider_id, c.provider_user_id) for c in losing}
-    left = [c for c in mine if (c.provider_id, c.provider_user_id) not in gone and state.resolve(c.provider_id)]
+    left = [c for c in mine if (c.provider_id, c.provider_user_id) not in gone and _lets_in(state, c)]
     return other_ways_in(state, user) + [f"connection:{c.provider_id}" for c in left]
+
+
+def _lets_in(state: SocialState, connection: t.Any) -> bool:
+    """Whether a login through a connection can work: its provider is there, and is who it was."""
+    provider, issuer = state.resolve(connection.provider_id), getattr(connection, "issuer", None)
+    if provider is None or issuer is None or provider.issuer is None:
+        return provider is not None
+    return issuer in (provider.issuer, *getattr(provider, "issuer_aliases", ()))
 
 
 def _public(state: SocialState, user: t.Any, mine: t.Sequence[t.Any], connection: t.Any) -> dict[str, t.Any]:

@@ -13,9 +13,9 @@ from .. import pending, security, users
 from ..errors import ConfigurationError, StoreError
 from ..pending import Pending
 from ..signals import connection_created, user_signed_up
-from ..state import SocialState, current_sender
+from ..state import SocialState, current_config, current_sender
 from ..values import Profile
-from . import answers, notices, unproven, waiting
+from . import answers, notices, targets, unproven, waiting
 
 if t.TYPE_CHECKING:
     from .outcomes import Visit
@@ -33,10 +33,13 @@ def sign_up(visit: Visit) -> ResponseReturnValue:
     proven = proven_address(profile)
     address = proven or (users.normalized(profile.email) if users.confirmable() else None)
     unproven = state.settings.signup_domains and proven is None
-    if unproven or (address is None and users.needs_address()) or users.needs_more(fields):
+    named = users.named(fields)
+    if unproven or (address is None and users.needs_address()) or named is None:
         return ask(visit)
+    if address not in (None, proven) and not may_mail(visit):
+        return visit.refuse("mail_unavailable")
     try:
-        return enrol(visit, {**fields, "email": address}, proven=proven)
+        return enrol(visit, {**named, "email": address}, proven=proven)
     except StoreError as error:
         if error.code != "user_refused":
             raise
@@ -75,16 +78,29 @@ def enrol(visit: Visit, fields: cabc.Mapping[str, t.Any], *, proven: str | None)
     address = users.normalized(fields.get("email"))
     draft = users.Draft({**fields, "email": address}, confirmed=address is not None and address == proven)
     user, connection = visit.state.datastore.create_with_user(draft, **visit.new_row())
-    waiting.drop(visit.state)
+    waiting.drop_anyway(visit.state)
     connection_created.send(current_sender(), user=user, connection=connection)
     user_signed_up.send(current_sender(), user=user, connection=connection)
     users.welcome(user, fields)
-    if users.needs_confirmation(user):
-        unproven.note_sign_up(user)
     if security.gate(user) == "user_unconfirmed":
-        page = answers.login_page()
-        return answers.end(visit.state, visit.provider, "confirm_address", page, attempt=visit.attempt, status=303)
+        return _ask_to_confirm(visit)
     return visit.let_in(user, connection)
+
+
+def pretend(visit: Visit, form: t.Any) -> ResponseReturnValue:
+    """Answers as :func:`enrol` answers to an unproven address, but makes nobody: somebody has the address or the name.
+
+    So ``SECURITY_RETURN_GENERIC_RESPONSES`` wants it. The session holds the same as after :func:`enrol`.
+    """
+    waiting.drop_anyway(visit.state)
+    users.decline(form, mail=current_config()["SECURITY_SEND_REGISTER_EMAIL"])
+    unproven.note_sign_up(visit.state, None)
+    return _ask_to_confirm(visit)
+
+
+def _ask_to_confirm(visit: Visit) -> ResponseReturnValue:
+    page = answers.login_page()
+    return answers.end(visit.state, visit.provider, "confirm_address", page, attempt=visit.attempt, status=303)
 
 
 def admits(state: SocialState, provider: t.Any, profile: Profile) -> bool:
@@ -96,6 +112,15 @@ def admits(state: SocialState, provider: t.Any, profile: Profile) -> bool:
         if address is not None and not in_domains(state, address):
             return False
     return settings.signup_admit is None or settings.signup_admit(profile, provider) is True
+
+
+def may_mail(visit: Visit) -> bool:
+    """Whether an address may be proven by a mail; if not, the log says what is missing."""
+    if targets.may_mail_links(visit.state):
+        return True
+    name = visit.provider.id
+    answers.logger.error("signing up through %s needs SOCIAL_APP_URL or TRUSTED_HOSTS for its mails", name)
+    return False
 
 
 def in_domains(state: SocialState, address: str) -> bool:
@@ -147,10 +172,21 @@ def prove_first(visit: Visit, owner: str) -> ResponseReturnValue:
 
 def link_and_log_in(visit: Visit, user: t.Any) -> ResponseReturnValue:
     """Connects the identity to the user who has proven the same address here, and logs them in."""
-    if code := security.gate(user):
-        return visit.refuse(code)
-    connection = visit.state.datastore.create_connection(user_id=user.id, **visit.new_row())
-    visit.state.datastore.commit()
+    store = visit.state.datastore
+    with store.lock_user(user.id):
+        # Only now nobody changes them: what was decided is looked at again.
+        user = security.read_again(user)
+        if user is None or not may_be_linked(user, visit.grant.profile):
+            return visit.refuse("not_connected")
+        if code := security.gate(user):
+            return visit.refuse(code)
+        connection = store.create_connection(user_id=user.id, **visit.new_row())
+        store.commit()
     notices.tell(visit.state, user, visit.provider.name, "connected")
     connection_created.send(current_sender(), user=user, connection=connection)
     return visit.let_in(user, connection)
+
+
+def may_be_linked(user: t.Any, profile: Profile) -> bool:
+    """Whether an address alone may link to this user: confirmed here, and no second factor stands before it."""
+    return users.has_proven(user, profile.email) and not security.has_second_factor(user)

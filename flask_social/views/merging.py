@@ -84,6 +84,9 @@ def _merge(state: SocialState) -> ResponseReturnValue:
         waiting.drop(state)
         return answers.refuse_request(state, "link_mismatch", provider.name)
     try:
+        if _has_moved(state, found):  # a second click
+            waiting.drop(state)
+            return _done(state, provider, found)
         other = _other(state, found)
         if request.method == "GET":
             return _show(state, provider, found, keep, other)
@@ -97,11 +100,16 @@ def _merge(state: SocialState) -> ResponseReturnValue:
             other,
             _key(found),
             several=state.settings.several_per_provider,
+            still=lambda: _still(keep, other),
             then=lambda: _hook(state, keep, other, dry_run=False),
         )
     except Refused as error:
         return answers.refuse_request(state, error.code, provider.name)
     _tell(state, keep, other, moved)
+    return _done(state, provider, found)
+
+
+def _done(state: SocialState, provider: Provider, found: Pending) -> ResponseReturnValue:
     default = targets.view_url(state.settings.connect_allow_view)
     return answers.end(state, provider, "merged", default, next_url=found.next_url, status=303)
 
@@ -128,21 +136,39 @@ def _show(state: SocialState, provider: Provider, found: Pending, keep: t.Any, o
     )
 
 
+def _has_moved(state: SocialState, found: Pending) -> bool:
+    """Whether the identity belongs to the user who keeps theirs already."""
+    connection = _connection(state, found)
+    return connection is not None and str(connection.user_id) == found.owner
+
+
+def _connection(state: SocialState, found: Pending) -> t.Any | None:
+    try:
+        return state.datastore.find_by_key(_key(found))
+    except AmbiguousConnection as error:
+        raise Refused(error.code) from None
+
+
 def _other(state: SocialState, found: Pending) -> t.Any:
     """The owner of the identity, if that is still who it was.
 
     :raises Refused: when the identity has another owner now or none, or its owner may not be merged any more.
     """
-    try:
-        connection = state.datastore.find_by_key(_key(found))
-    except AmbiguousConnection as error:
-        raise Refused(error.code) from None
+    connection = _connection(state, found)
     other = security.find_user(connection.user_id) if connection is not None else None
     if other is None or security.user_id(other) != found.other:
         raise Refused("nothing_waits")
     if not _may_be_merged(other):
         raise Refused("connected_elsewhere")
     return other
+
+
+def _still(keep: t.Any, other: t.Any) -> str | None:
+    """What stands against it at this moment: sessions may have been ended, users locked or deleted meanwhile."""
+    if not security.is_logged_in_still(keep):
+        return "session_changed"
+    now = security.read_again(other)
+    return None if now is not None and _may_be_merged(now) else "connected_elsewhere"
 
 
 def _may_be_merged(user: t.Any) -> bool:
@@ -156,6 +182,7 @@ def move(
     key: ConnectionKey,
     *,
     several: bool,
+    still: cabc.Callable[[], str | None],
     then: cabc.Callable[[], object],
 ) -> list[t.Any]:
     """Moves all connections of one user to another and calls ``then``, in one transaction under both users' locks.
@@ -163,6 +190,7 @@ def move(
     MongoDB has no transaction here: who is interrupted finds the rest where it was, and can begin anew.
 
     :param key: the identity that was proven; it must be the other user's still.
+    :param still: looks again under the locks, and returns the code of a refusal, or ``None``.
     :returns: what was moved.
     :raises Refused: when it is not, when both have a provider that allows only one, or when somebody else changes the
         connections of either.
@@ -172,6 +200,8 @@ def move(
             # Always in the same order, so that two merges never wait for each other.
             for user in sorted((keep, other), key=security.user_id):
                 locks.enter_context(store.lock_user(user.id))
+            if code := still():
+                raise Refused(code)
             mine, theirs = (list(store.find_connections(user_id=user.id)) for user in (keep, other))
             if not any(_is(connection, key) for connection in theirs):
                 raise Refused("nothing_waits")

@@ -15,9 +15,12 @@ def tell(state: SocialState, user: t.Any, provider_name: str, change: Change) ->
     """Sends the mail, after the commit of the change that it speaks of.
 
     Nothing is sent when ``SOCIAL_SEND_CONNECTION_EMAIL`` is off, when mail is not set up, or to a user without an
-    address. A mail that cannot be sent is a warning in the log: what it speaks of has happened.
+    address, or with one that waits for its confirmation: it may be a stranger's. A mail that cannot be sent is a
+    warning in the log: what it speaks of has happened.
     """
-    if not state.settings.send_connection_email or not users.mail_is_set_up() or not getattr(user, "email", None):
+    if not state.settings.send_connection_email or not users.mail_is_set_up():
+        return
+    if not getattr(user, "email", None) or users.needs_confirmation(user):
         return
     name = security.user_id(user)
     try:

@@ -77,7 +77,7 @@ class Visit:
             owner=str(connection.user_id) if connection is not None else None,
             expected_key=self.attempt.expected_key,
             email_owner=security.user_id(known) if known is not None else None,
-            email_owner_confirmed=known is not None and self._may_be_linked(known),
+            email_owner_confirmed=known is not None and joining.may_be_linked(known, profile),
             email_verified=profile.email_verified,
             email_trust=profile.email_trust,
             has_another=self._has_another(self.user or known),
@@ -150,6 +150,8 @@ class Visit:
         with store.lock_user(user.id):
             if not security.is_logged_in_still(user):
                 return self.refuse("session_changed")
+            if self._has_another(user):  # another callback of theirs was faster
+                return self.refuse("one_per_provider")
             made = store.create_connection(user_id=user.id, **self.new_row())
             store.commit()
         notices.tell(self.state, self.user, self.provider.name, "connected")
@@ -199,10 +201,6 @@ class Visit:
             return False
         return bool(self.state.datastore.find_connections(user_id=user.id, provider_id=self.provider.id))
 
-    def _may_be_linked(self, user: t.Any) -> bool:
-        """Whether an address alone may link to this user: confirmed here, and no second factor stands before it."""
-        return users.has_proven(user, self.grant.profile.email) and not security.has_second_factor(user)
-
     def _found(self) -> t.Any | None:
         """The connection of the identity. A claim whose user was never made is removed when it is old enough.
 
@@ -212,7 +210,8 @@ class Visit:
         found = store.find_by_key(self.key)
         if found is None or getattr(found, "status", None) != CLAIMED or owner_of(found) is not None:
             return found
-        if (utcnow() - found.created_at).total_seconds() < CLAIM_LIFETIME:
+        # A machine whose clock is wrong may have made it in the future.
+        if abs((utcnow() - found.created_at).total_seconds()) < CLAIM_LIFETIME:
             raise StoreError("This account is being made at this moment.", code="store_busy")
         store.delete_connection(**dc.asdict(self.key), user_id=found.user_id)
         return None

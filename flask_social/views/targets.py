@@ -91,6 +91,11 @@ def hosts_are_trusted() -> bool:
     return bool(config.get("TRUSTED_HOSTS") or config["DEBUG"] or config["TESTING"])
 
 
+def may_mail_links(state: SocialState) -> bool:
+    """Whether our addresses may stand in mails. Without a trusted host they would lead wherever the visitor says."""
+    return state.settings.app_url is not None or hosts_are_trusted()
+
+
 def absolute(state: SocialState, path: str) -> str:
     """A path of ours as an address: under ``SOCIAL_APP_URL``, else under the host of this request."""
     if state.settings.app_url is None:

@@ -27,6 +27,7 @@ def keep(state: SocialState, waiting: Pending) -> None:
     :raises AttemptsUnavailable: when the cache does not take it.
     """
     cache = state.settings.attempt_cache
+    security.renew_session()
     if cache is None:
         session[SESSION_KEY] = pending.seal(state.vault, waiting)
         return
@@ -51,6 +52,14 @@ def drop(state: SocialState) -> None:
     text, cache = session.pop(SESSION_KEY, None), state.settings.attempt_cache
     if text is not None and cache is not None:
         call_cache(lambda: cache.delete(_cache_key(text)))
+
+
+def drop_anyway(state: SocialState) -> None:
+    """Ends the waiting in this browser, after something that cannot be taken back; the cache may not answer."""
+    try:
+        drop(state)
+    except AttemptsUnavailable:
+        session.pop(SESSION_KEY, None)
 
 
 def drop_unless_proven(state: SocialState, user: object | None) -> None:

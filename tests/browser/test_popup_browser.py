@@ -89,7 +89,7 @@ def test_what_the_opener_is_told(page: Page, demo: Demo, policy: str) -> None:
     script = SCRIPT.replace("window.location.assign(event.data.next);", "")
     serve(page, demo.url, script=script, **{"Cross-Origin-Opener-Policy": policy})
     page.goto(f"{demo.url}/opener")
-    for choice, code, next_url in ("deny", "access_denied", "/login"), ("person-ada", "not_connected", "/join"):
+    for choice, code, next_url in ("deny", "access_denied", "/login"), ("person-ada", "signup", "/signup/google"):
         popup = go(page)
         with popup.expect_event("close"):
             popup.get_by_test_id(choice).click()
@@ -109,7 +109,7 @@ def test_an_opener_of_another_origin_is_told_nothing(new_page: NewPage, demo: De
     popup = opened.value
     assert popup.evaluate("window.opener !== null")
     press(popup, "Go", "person-ada")
-    popup.wait_for_url(f"{demo.url}/join")
+    popup.wait_for_url(f"{demo.url}/signup/google")
     assert page.evaluate("window.notes") == []
     assert not popup.is_closed()
 
@@ -124,7 +124,7 @@ def test_an_opener_that_went_elsewhere_is_told_nothing(new_page: NewPage, demo: 
     popup.get_by_test_id("person-ada").wait_for()
     page.goto(f"{foreign}/opener")
     popup.get_by_test_id("person-ada").click()
-    popup.wait_for_url(f"{demo.url}/join")
+    popup.wait_for_url(f"{demo.url}/signup/google")
     assert page.evaluate("window.notes") == []
 
 
@@ -132,7 +132,7 @@ def test_without_an_opener_the_popup_goes_on_itself(page: Page, demo: Demo) -> N
     serve(page, demo.url, script="")
     page.goto(f"{demo.url}/opener")
     press(page, "Go", "person-ada")
-    page.wait_for_url(f"{demo.url}/join")
+    page.wait_for_url(f"{demo.url}/signup/google")
 
 
 def test_without_scripts_there_is_a_link(new_page: NewPage, demo: Demo) -> None:
@@ -141,11 +141,11 @@ def test_without_scripts_there_is_a_link(new_page: NewPage, demo: Demo) -> None:
     page.goto(f"{demo.url}/opener")
     press(page, "Go", "person-ada")
     page.get_by_role("link", name="Continue").click()
-    page.wait_for_url(f"{demo.url}/join")
+    page.wait_for_url(f"{demo.url}/signup/google")
 
 
 def test_where_popups_are_blocked_the_window_itself_serves(page: Page, demo: Demo) -> None:
     serve(page, demo.url, script="window.open = () => null;" + SCRIPT)
     page.goto(f"{demo.url}/opener")
     press(page, "Go", "person-ada")
-    page.wait_for_url(f"{demo.url}/join")
+    page.wait_for_url(f"{demo.url}/signup/google")

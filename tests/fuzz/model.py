@@ -20,17 +20,28 @@ Account = tuple[str, str]
 
 
 @dc.dataclass(frozen=True)
+class Waiting:
+    """An identity that waits for a sign-up form (``signup``), or for its ``owner`` to prove the account (``link``)."""
+
+    number: int
+    purpose: str
+    account: Account
+    owner: str | None = None
+
+
+@dc.dataclass(frozen=True)
 class Jar:
     """What the cookie of a browser says."""
 
     user: str | None = None
     visits: tuple[int, ...] = ()
     fresh: bool = False
+    waiting: Waiting | None = None
 
 
 @dc.dataclass
 class Visit:
-    """One begun visit to a provider."""
+    """One begun visit to a provider; ``carries`` is the number of the waiting identity that its ``next`` names."""
 
     number: int
     browser: int
@@ -39,6 +50,7 @@ class Visit:
     user: str | None
     expected: Account | None
     url: str
+    carries: int | None = None
     authorized: bool = False
 
 
@@ -72,9 +84,13 @@ class Model:
         """Changes what a browser's cookie says."""
         self.jars[browser] = dc.replace(self.jars[browser], **changes)
 
-    def logged_in(self, browser: int, user: str) -> None:
-        """Somebody has just proven to be a user."""
+    def logged_in(self, browser: int, user: str, carries: int | None = None) -> None:
+        """Somebody has just proven to be a user; ``carries`` as in :class:`Visit`."""
         self.put(browser, user=user, fresh=True)
+
+    def logged_out(self, browser: int) -> None:
+        """Somebody has gone."""
+        self.put(browser, user=None, fresh=False)
 
     # Beginning
 
@@ -140,7 +156,7 @@ class Model:
                 return "already in" if owner == user else "already_logged_in"
             if owner is None:
                 return "not_connected"
-            self.logged_in(browser, owner)
+            self.logged_in(browser, owner, visit.carries)
             return "logged in"
         if user is None or user != visit.user:
             return "session_changed"
@@ -173,5 +189,14 @@ class Model:
         return self.passwords[user] or len(self.accounts(user)) > len(losing)
 
 
-#: What ``arrives`` gives when the visit came to something.
-DONE = ("already in", "logged in", "verified", "connected", "refreshed")
+#: What ``arrives`` gives when the visit came to something, with the signals that are sent of it.
+DONE: dict[str, set[str]] = {
+    "already in": set(),
+    "logged in": {"login_completed"},
+    "verified": set(),
+    "connected": {"connection_created"},
+    "refreshed": set(),
+    "signed up": {"connection_created", "user_signed_up", "login_completed"},
+    "sign up first": set(),
+    "prove first": set(),
+}

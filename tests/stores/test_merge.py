@@ -43,7 +43,7 @@ def test_everything_moves_and_one_is_primary(kit: Kit) -> None:
         connect(kit, other, "google", "2")
         connect(kit, other, "facebook", "9", rank=7)
     with kit.context():
-        moved = move(kit.store, keep, other, KEY, several=True, then=nothing)
+        moved = move(kit.store, keep, other, KEY, several=True, still=nothing, then=nothing)
         assert len(moved) == 3
     with kit.context():
         assert owned(kit, other) == []
@@ -72,10 +72,21 @@ def test_what_is_refused_moves_nothing(kit: Kit, key: ConnectionKey, several: bo
         connect(kit, other, "facebook", "9")
         before = [owned(kit, keep), owned(kit, other)]
     with kit.context(), pytest.raises(Refused) as caught:
-        move(kit.store, keep, other, key, several=several, then=nothing)
+        move(kit.store, keep, other, key, several=several, still=nothing, then=nothing)
     assert caught.value.code == code
     with kit.context():
         assert [owned(kit, keep), owned(kit, other)] == before
+
+
+def test_what_is_seen_under_the_locks_counts(kit: Kit) -> None:
+    with kit.context():
+        keep, other = user(kit, "ada"), user(kit, "grace")
+        connect(kit, other, "google", "1")
+        with pytest.raises(Refused) as caught:
+            move(kit.store, keep, other, KEY, several=True, still=lambda: "session_changed", then=nothing)
+    assert caught.value.code == "session_changed"
+    with kit.context():
+        assert owned(kit, keep) == []
 
 
 def test_different_providers_may_be_merged_where_one_each_is_allowed(kit: Kit) -> None:
@@ -83,7 +94,7 @@ def test_different_providers_may_be_merged_where_one_each_is_allowed(kit: Kit) -
         keep, other = user(kit, "ada"), user(kit, "grace")
         connect(kit, keep, "facebook", "9")
         connect(kit, other, "google", "1")
-        move(kit.store, keep, other, KEY, several=False, then=nothing)
+        move(kit.store, keep, other, KEY, several=False, still=nothing, then=nothing)
         assert owned(kit, keep) == [("facebook", "9", 1), ("google", "1", 1)]
 
 
@@ -99,7 +110,7 @@ def test_a_failure_of_the_application_moves_nothing(kit: Kit) -> None:
         raise RuntimeError("an application's mistake")
 
     with kit.context(), pytest.raises(RuntimeError):
-        move(kit.store, keep, other, KEY, several=True, then=fail)
+        move(kit.store, keep, other, KEY, several=True, still=nothing, then=fail)
     with kit.context():
         assert owned(kit, keep) == []
         assert [subject for _, subject, _ in owned(kit, other)] == ["1", "2"]
@@ -121,11 +132,11 @@ def test_who_was_interrupted_can_begin_anew(kit: Kit) -> None:
 
         kit.store.__class__ = Interrupted
         with pytest.raises(KeyboardInterrupt):
-            move(kit.store, keep, other, KEY, several=True, then=nothing)
+            move(kit.store, keep, other, KEY, several=True, still=nothing, then=nothing)
         kit.store.__class__ = Interrupted.__base__
     with kit.context():
         assert "1" in {subject for _, subject, _ in owned(kit, other)}
-        move(kit.store, keep, other, KEY, several=True, then=nothing)
+        move(kit.store, keep, other, KEY, several=True, still=nothing, then=nothing)
         assert owned(kit, other) == []
         assert [subject for _, subject, _ in owned(kit, keep)] == ["1", "2", "3"]
 
@@ -142,7 +153,7 @@ def test_two_merges_in_opposite_directions_lose_nothing(kit: Kit) -> None:
         with kit.context():
             barrier.wait()
             try:
-                move(kit.store, keep, other, key, several=True, then=nothing)
+                move(kit.store, keep, other, key, several=True, still=nothing, then=nothing)
                 ends.append("moved")
             except Refused as error:
                 ends.append(error.code)
