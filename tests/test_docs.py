@@ -223,14 +223,6 @@ def test_settings() -> None:
     assert all(f"``SOCIAL_{name.upper()}`` is another" in re.sub(r"\s+", " ", text) for name in settings._ALIASES)
 
 
-def test_settings_to_come() -> None:
-    rows = {literals(row[0])[0]: literals(row[1]) for row in table("configuration", "settings-to-come")}
-    assert rows.keys() == {f"SOCIAL_{name.upper()}" for name in settings._LATER}
-    for key, accepted in rows.items():
-        for value in accepted[:1]:
-            Settings.read({key: ast.literal_eval(value)})
-
-
 def test_codes() -> None:
     ends = [literals(row[0])[0] for row in table("configuration", "codes")]
     answers = [literals(row[0])[0] for row in table("configuration", "codes-of-requests")]

@@ -42,7 +42,7 @@ OPTIONAL = {
 
 #: Parts of ours that wait for their first use as well; the second names what is there in any case.
 LATER = ("flask_social.clients.", "flask_social.demo", "flask_social.providers.", "flask_social.testing")
-FAMILIES = ("base", "oauth", "openid", "options", "root")
+FAMILIES = ("base", "oauth", "oauth1", "openid", "options", "root", "visit")
 AT_ONCE = {f"flask_social.providers.{name}" for name in FAMILIES} | {"flask_social.clients.base"}
 
 Login = cabc.Callable[[], None]

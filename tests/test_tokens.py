@@ -47,7 +47,7 @@ def test_a_missing_token_asks_to_reconnect(kit: Kit) -> None:
     with kit.app.app_context():
         row(kit).access_token = None
         kit.db.session.commit()
-        with pytest.raises(ReconnectRequired, match="Connect it again"):
+        with pytest.raises(ReconnectRequired, match="connect it again"):
             kit.social.google.get_api(connection=row(kit))
         assert row(kit).status == "needs_reconnect"
 

@@ -46,8 +46,9 @@ def update(
     values = {name: profile[name] for name in changed} | {"updated_at": now}
     renewed = bool(grant.token.access_token) and (attempt.intent == "reconnect" or not _allows_less(connection, grant))
     if renewed:
-        # Whoever is refreshing the old token at this moment loses against this one.
-        version = (getattr(connection, "token_version", None) or 0) + 1
+        # Whoever is renewing the old token at this moment loses against this one. By two, because somebody may have
+        # renewed it, and counted up by one, since the row was read.
+        version = (getattr(connection, "token_version", None) or 0) + 2
         values |= token_values(grant.token) | {"token_version": version, "lease_until": None}
     elif getattr(connection, "status", None) == CLAIMED:
         values["status"] = "active"

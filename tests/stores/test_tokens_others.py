@@ -76,9 +76,10 @@ def test_a_file_waits_as_long_as_before_afterwards(tmp_path: pathlib.Path) -> No
     made.close()
 
 
-@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+@pytest.mark.parametrize("level", [r"repeatable\ read", "serializable"])
 def test_any_isolation_of_the_application(postgres_uri: str, level: str) -> None:
-    made = db_url.connect(postgres_uri.replace("postgresql+psycopg", "psycopg3"), isolation_level=level)
+    options = f"-c default_transaction_isolation={level}"
+    made = db_url.connect(postgres_uri.replace("postgresql+psycopg", "psycopg3"), options=options)
     store, outcomes = peewee_store(made), []
     found = store.read_tokens(KEY)
     run_all(lambda: outcomes.append(store.swap_tokens(found, NEW)), 6)
