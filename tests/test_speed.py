@@ -149,4 +149,5 @@ def test_import_loads_only_what_every_application_needs() -> None:
         "flask_social.datastores.base",
         "flask_social.datastores.columns",
         "flask_social.datastores.memory",
+        "flask_social.datastores.stored",
     }
