@@ -229,6 +229,13 @@ class ConnectionDatastore(abc.ABC):
         :raises TokenStoreBusy: when the store is locked, by the caller's own transaction too; within a second.
         """
 
+    def swap_many(self, changes: cabc.Sequence[tuple[StoredToken, cabc.Mapping[str, t.Any]]]) -> cabc.Sequence[bool]:
+        """:meth:`swap_tokens` for many rows, in one transaction where the store has some; what became of each.
+
+        :raises TokenStoreBusy: when the store is locked; with transactions none is written then.
+        """
+        return [self.swap_tokens(stored, values) for stored, values in changes]
+
     @abc.abstractmethod
     def page_tokens(
         self,

@@ -50,8 +50,16 @@ class SQLAlchemyTokens(ConnectionDatastore):
         return next((found for found in self._stored(self._primary_key, of_key) if found.key == key), None)
 
     def swap_tokens(self, stored: StoredToken, values: cabc.Mapping[str, t.Any]) -> bool:
+        return self.swap_many([(stored, values)])[0]
+
+    def swap_many(self, changes: cabc.Sequence[tuple[StoredToken, cabc.Mapping[str, t.Any]]]) -> cabc.Sequence[bool]:
         if not self.keeps_versions:
-            return False
+            return [False] * len(changes)
+        statements = [self._swap(stored, values) for stored, values in changes]
+        with self._own(writes=True) as connection:
+            return [connection.execute(statement).rowcount > 0 for statement in statements]
+
+    def _swap(self, stored: StoredToken, values: cabc.Mapping[str, t.Any]) -> sa.Update:
         columns = self._columns
         statement = sa.update(self._mapper.local_table).where(
             self._is("provider_id", stored.key.provider_id),
@@ -61,8 +69,7 @@ class SQLAlchemyTokens(ConnectionDatastore):
             columns["lease_until"].is_not_distinct_from(_fit(columns["lease_until"], stored.lease_until)),
         )
         new = {columns[name]: _fit(columns[name], value) for name, value in values.items() if name in columns}
-        with self._own(writes=True) as connection:
-            return connection.execute(statement.values(new)).rowcount > 0
+        return statement.values(new)
 
     def page_tokens(
         self,

@@ -48,21 +48,22 @@ def rotate_keys(
     counts = dict.fromkeys(("current", "resealed", "sealed", "unreadable", "left"), 0)
     late: list[ConnectionKey] = []
 
-    def settle(stored: StoredToken) -> bool:
-        found = _reseal(state, stored, mark=mark)
-        if not dry_run and found.values and not _swapped(state, stored, found.values):
-            return False
-        counts[found.outcome] += 1
-        if found.outcome == "unreadable" and unreadable is not None:
-            unreadable(stored.key)
-        return True
+    def settle(page: cabc.Sequence[StoredToken]) -> list[StoredToken]:
+        """Reseals rows, counts them, and gives those that somebody had or changed."""
+        found = [(stored, _reseal(state, stored, mark=mark)) for stored in page]
+        changes = [(stored, it.values) for stored, it in found if it.values]
+        lost = [] if dry_run else _swap(state, changes)
+        for stored, it in found:
+            if stored not in lost:
+                counts[it.outcome] += 1
+                if it.outcome == "unreadable" and unreadable is not None:
+                    unreadable(stored.key)
+        return lost
 
     after = None
     while page := store.page_tokens(after=after, limit=batch):
         after = page[-1].cursor
-        for stored in page:
-            if settle(stored):
-                continue
+        for stored in settle(page):
             if len(late) < KEPT_BACK:
                 late.append(stored.key)
             else:
@@ -72,7 +73,7 @@ def rotate_keys(
     end = time.monotonic() + SECOND_TRY
     for key in late:
         while (again := _read(state, key)) != "gone":
-            if isinstance(again, StoredToken) and settle(again):
+            if isinstance(again, StoredToken) and not settle([again]):
                 break
             if time.monotonic() > end:
                 counts["left"] += 1
@@ -107,12 +108,14 @@ def _reseal(state: SocialState, stored: StoredToken, *, mark: bool) -> _Found:
     return _Found(outcome, values)
 
 
-def _swapped(state: SocialState, stored: StoredToken, values: cabc.Mapping[str, str]) -> bool:
+def _swap(state: SocialState, changes: cabc.Sequence[tuple[StoredToken, cabc.Mapping[str, str]]]) -> list[StoredToken]:
+    """Writes these rows; gives those that were not written."""
     # Neither version nor lease is touched: whoever renews this token at the moment shall not lose what they get.
     try:
-        return state.datastore.swap_tokens(stored, values)
+        written = state.datastore.swap_many(changes) if changes else ()
     except TokenStoreBusy:
-        return False
+        return [stored for stored, _ in changes]
+    return [stored for (stored, _), done in zip(changes, written, strict=True) if not done]
 
 
 def _read(state: SocialState, key: ConnectionKey) -> StoredToken | t.Literal["gone", "busy"]:
