@@ -14,7 +14,7 @@ PY := $(VENV)/bin/python
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip install --quiet --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test fuzz coverage style format typing docs catalogues package bench clean
+.PHONY: help env demo test fuzz coverage style format typing docs catalogues package bench scale clean
 
 help:
 	@echo "make demo      start the demo application; no account anywhere is needed"
@@ -27,6 +27,7 @@ help:
 	@echo "make catalogues  bring the translations up to date; ARGS=--check only looks"
 	@echo "make package   build the package and try it in an environment of its own"
 	@echo "make bench     measure the cost of a login"
+	@echo "make scale     renew and seal a million connections, and watch the memory"
 	@echo "make clean     remove everything that these targets made"
 
 # --- set-up --------------------------------------------------------------------------------------
@@ -113,6 +114,9 @@ package: $(VENV)/dev.stamp
 
 bench: $(VENV)/bench.stamp
 	@$(PY) benchmarks/login.py $(ARGS)
+
+scale: $(VENV)/dev.stamp
+	@$(PY) benchmarks/scale.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .tox build dist docs/_build htmlcov *.egg-info
