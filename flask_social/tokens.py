@@ -111,6 +111,7 @@ class Renewal:
         :raises TokenStoreBusy: when the store is locked, or somebody else takes too long.
         """
         store, end = self.state.datastore, time.monotonic() + self._seconds + COOL_DOWN
+        taken: bool | None = None
         while True:
             stored = store.read_tokens(self.key)
             if stored is None:
@@ -119,8 +120,13 @@ class Renewal:
             if token.access_token != rejected and not self.is_due(token):
                 return "fresh", token, stored
             lives = token.access_token != rejected and (token.expires_at is None or token.expires_at > utcnow())
-            if not store.keeps_versions or not self.provider.can_renew(token):
-                if lives or (rejected is not None and not self._is_refused(token)):
+            able = store.keeps_versions and self.provider.can_renew(token)
+            if token.access_token == rejected and taken is None and not self.is_due(token):
+                taken = self._is_taken(token, unless_told=not able)
+                if taken:
+                    return "fresh", token, stored
+            if not able:
+                if lives:
                     return "unable", token, stored
                 raise self._end(stored, "needs_reconnect" if rejected is None else "revoked")
             if stored.lease_until is not None and stored.lease_until > utcnow():
@@ -188,15 +194,20 @@ class Renewal:
             if not settled:
                 store.swap_tokens(held, {"lease_until": None})
 
-    def _is_refused(self, token: Token) -> bool:
-        """Whether the provider does not even show the profile for a token. One API's word is not enough for that."""
+    def _is_taken(self, token: Token, *, unless_told: bool) -> bool:
+        """Whether the provider still shows the profile for a token that one API did not take.
+
+        That API's word is not enough: it may answer so to any token, and each answer would cost a renewal.
+
+        :param unless_told: what is said when the provider does not tell.
+        """
         try:
             run(self.provider.fetch_profile(self._context(), token), self.state.exchange())
         except ProviderRefused:
-            return True
+            return False
         except ProviderError:
-            pass
-        return False
+            return unless_told
+        return True
 
     def _write(self, held: StoredToken, new: Token) -> tuple[Outcome, Token, StoredToken] | None:
         """Writes a new token down. As long as the lease lasts it is tried, for without it the grant is lost."""

@@ -276,6 +276,16 @@ def test_what_cannot_be_renewed_is_looked_at_before_it_counts_as_revoked(kit: Ki
             kit.social.oauth2.get_session(connection=stored(kit, "oauth2"))
 
 
+def test_an_api_that_refuses_every_token_costs_no_renewal(kit: Kit, social_provider: t.Any) -> None:
+    with kit.app.app_context():
+        for _ in range(3):
+            session = kit.social.x.get_session(connection=stored(kit))
+            social_provider.faults.add("profile", X, 1, status=401)
+            assert session.get("users/me").status_code == 401
+        assert stored(kit).status == "active"
+    assert asked(social_provider) == 0
+
+
 def test_a_login_wins_against_a_renewal_under_way(kit: Kit, social_provider: t.Any, social_login: t.Any) -> None:
     change(kit, expires_at=in_seconds(-1))
     fault = social_provider.faults.slow(1.0, "token", X)
