@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc as cabc
 import typing as t
 
+import coverage
 import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
@@ -17,6 +18,14 @@ pytest_plugins = ["tests.servers"]
 
 #: Begins a visit, lets the person choose at the provider, and returns the callback's address without going there.
 Begin = cabc.Callable[..., str]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Writes down what was measured: of several processes, each has ten seconds to end, and may be ended before."""
+    measuring = coverage.Coverage.current()
+    if measuring is not None and hasattr(session.config, "workerinput"):
+        measuring.save()
 
 
 @pytest.fixture(autouse=True)

@@ -153,7 +153,8 @@ def test_where_mail_is_not_set_up_nothing_is_tried(
 def test_without_an_address_there_is_no_mail(social_provider: t.Any) -> None:
     import sqlalchemy as sa
 
-    kit = make_kit({"google": KEYS}, columns={"email": sa.Column(sa.String(255), unique=True, nullable=True)})
+    columns = {"email": sa.Column(sa.String(255), unique=True, nullable=True)}
+    kit = make_kit({"google": KEYS}, columns=columns, SOCIAL_WAYS_IN=lambda user: ["smart card"])
     with kit.app.app_context():
         name = kit.security.datastore.create_user(email=None, password="x").fs_uniquifier
         kit.db.session.commit()
