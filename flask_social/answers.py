@@ -41,7 +41,8 @@ def read_object(response: Response) -> dict[str, t.Any]:
     """
     check_available(response)
     if not response.ok:
-        raise ProviderRefused("The provider refused an API request.", error=error_code(read_fields(response)))
+        error = error_code(read_fields(response))
+        raise ProviderRefused("The provider refused an API request.", error=error, status=response.status)
     return response.json_object()
 
 

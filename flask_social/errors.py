@@ -106,13 +106,17 @@ class ProviderUnavailable(ProviderError):
 
 
 class ProviderRefused(ProviderError):
-    """The provider answered with an error of its own; ``error`` is its code (RFC 6749 sections 4.1.2.1, 5.2)."""
+    """The provider answered with an error of its own; ``error`` is its code (RFC 6749 sections 4.1.2.1, 5.2).
+
+    ``status`` is the HTTP status of an API's answer, ``None`` for other answers.
+    """
 
     code = "provider_refused"
 
-    def __init__(self, message: str, *, error: str | None = None) -> None:
+    def __init__(self, message: str, *, error: str | None = None, status: int | None = None) -> None:
         super().__init__(message)
         self.error = error
+        self.status = status
 
 
 class AccessDenied(ProviderRefused):

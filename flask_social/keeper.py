@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc as cabc
 import datetime as dt
 import math
 import threading
@@ -12,7 +13,8 @@ from flask import Flask
 
 from .datastores.base import StoredToken
 from .datastores.columns import utcnow
-from .errors import ProviderError, ProviderRefused, ReconnectRequired, TokenStoreBusy, TokenUnreadable
+from .errors import ProviderError, ProviderRefused, ReconnectRequired, StoreError, TokenStoreBusy, TokenUnreadable
+from .health import utc
 from .providers.base import Provider
 from .signals import token_refresh_failed, token_refreshed
 from .state import SocialState, in_context_of
@@ -34,7 +36,7 @@ class TokenKeeper:
         self._app = app
         self._connection = connection
         key = ConnectionKey(connection.provider_id, connection.provider_user_id)
-        self._renewal = Renewal(state, provider, key, url=url)
+        self._renewal = Renewal(state, provider, key, owner=connection.user_id, url=url)
         self._lock = threading.Lock()
         self._made = -math.inf
         self._token = self._read()
@@ -67,11 +69,14 @@ class TokenKeeper:
         """The token of the caller's object, without a query."""
         row, scope = self._connection, getattr(self._connection, "granted_scope", None)
         try:
-            if row.access_token and getattr(row, "status", None) not in ("needs_reconnect", "revoked"):
+            works = getattr(row, "status", None) not in ("needs_reconnect", "revoked")
+            works = works and self._renewal.provider.is_issuer(getattr(row, "issuer", None))
+            if row.access_token and works:
+                ends = getattr(row, "expires_at", None)
                 return Token(
                     access_token=row.access_token,
                     secret=row.secret,
-                    expires_at=getattr(row, "expires_at", None),
+                    expires_at=utc(ends) if ends is not None else None,
                     scope=tuple(scope.split()) if scope else None,
                 )
         except TokenUnreadable:
@@ -83,11 +88,15 @@ class TokenKeeper:
 
     def _renew(self, rejected: str | None) -> None:
         with in_context_of(self._app):
-            outcome, token, stored = _told(self._app, self._renewal, self._connection, rejected)
+            try:
+                outcome, self._token, stored = self._renewal.run(rejected)
+            except ReconnectRequired as error:
+                _tell_of_failure(self._app, lambda: self._connection, error)
+                raise
             self._renewal.state.datastore.adopt_tokens(self._connection, stored)
-        self._token = token
-        if outcome == "renewed":
-            self._made = time.monotonic()
+            if outcome == "renewed":
+                self._made = time.monotonic()
+                token_refreshed.send(self._app, connection=self._connection)
 
 
 def renew_stored(
@@ -96,34 +105,33 @@ def renew_stored(
     """Renews one row that was found in the store, if it ends within ``horizon``; nothing is waited for.
 
     :returns: ``renewed``; ``fresh``, when it was not due any more; ``busy``, while somebody else is at it; ``unable``,
-        when there is nothing to renew it with; ``dead``, when its owner has to connect it again; ``failed``, when the
-        provider or the store was.
+        when there is nothing to renew it with; ``dead``, when its owner has to connect it again; ``refused``, when the
+        provider would not; ``failed``, when the provider or the store did not answer; ``unreadable``, when no key opens
+        it (it is not marked: this process may have the wrong keys).
     """
     leeway = max(horizon, provider.renew_before or horizon)
-    renewal = Renewal(state, provider, stored.key, leeway=leeway)
+    renewal = Renewal(state, provider, stored.key, leeway=leeway, marks=False)
+
+    def connection() -> t.Any:
+        return state.datastore.find_by_key(stored.key)
+
     try:
-        return _told(app, renewal, None, None, wait=False)[0]
-    except ReconnectRequired:
+        outcome = renewal.run(wait=False)[0]
+        if outcome == "renewed" and token_refreshed.receivers:
+            token_refreshed.send(app, connection=connection())
+        return outcome
+    except ReconnectRequired as error:
+        _tell_of_failure(app, connection, error)
         return "dead"
-    except (ProviderError, TokenStoreBusy):
+    except TokenUnreadable:
+        return "unreadable"
+    except ProviderRefused:
+        return "refused"
+    except (ProviderError, StoreError, TokenStoreBusy):
         return "failed"
 
 
-def _told(
-    app: Flask, renewal: Renewal, connection: t.Any, rejected: str | None, *, wait: bool = True
-) -> tuple[Outcome, Token, StoredToken]:
-    """Runs a renewal and tells the subscribers how it ended."""
-    store = renewal.state.datastore
-
-    def subject() -> t.Any:
-        return connection if connection is not None else store.find_by_key(renewal.key)
-
-    try:
-        result = renewal.run(rejected, wait=wait)
-    except ReconnectRequired as error:
-        if isinstance(error.__cause__, ProviderRefused) and token_refresh_failed.receivers:
-            token_refresh_failed.send(app, connection=subject(), error=error)
-        raise
-    if result[0] == "renewed" and token_refreshed.receivers:
-        token_refreshed.send(app, connection=subject())
-    return result
+def _tell_of_failure(app: Flask, connection: cabc.Callable[[], t.Any], error: ReconnectRequired) -> None:
+    """Sends ``token_refresh_failed`` when it was the provider who said that the grant is dead."""
+    if isinstance(error.__cause__, ProviderRefused) and token_refresh_failed.receivers:
+        token_refresh_failed.send(app, connection=connection(), error=error)

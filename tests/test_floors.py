@@ -24,7 +24,7 @@ FLOORS = {
     2: "providers providers.*",
     3: "flow attempts pending health datastores.base datastores.columns",
     4: "settings readers registration state messages translation datastores.stored",
-    5: "wire transport tokens keeper revoking clients clients.* datastores datastores.memory datastores.sqlalchemy "
+    5: "wire transport stored_tokens tokens keeper revoking clients clients.* datastores datastores.memory datastores.sqlalchemy "
     "datastores.mongoengine datastores.peewee datastores.sqlalchemy_own datastores.sqlalchemy_tokens "
     "datastores.mongoengine_tokens datastores.peewee_tokens models models.sealed models.sqlalchemy models.mongoengine "
     "models.peewee models.users",
@@ -75,6 +75,7 @@ SIDEWAYS = {
     "doctor.*": "doctor.* legacy",
     "forms": "users",
     "keeper": "tokens",
+    "tokens": "stored_tokens",
     "clients.*": "clients.base clients.session clients.answers clients.authorizers clients.failures clients.pool wire",
     "transport": "wire",
     "views": "views.*",

@@ -82,6 +82,8 @@ class Provider:
     second_factor: tuple[str, ...] = ()
     #: The provider's codes for a token that is dead already, when it is to be ended.
     dead_token_errors: t.ClassVar[frozenset[str]] = frozenset({"invalid_token", "invalid_grant"})
+    #: What it may call a dead refresh token besides, and other things too.
+    dead_refresh_errors: t.ClassVar[frozenset[str]] = frozenset()
     #: Whether a token is renewed by itself, where there is no refresh token.
     renews_without_refresh_token: t.ClassVar[bool] = False
     #: How long before its end a token is renewed; ``None``: ``SOCIAL_REFRESH_LEEWAY``.
@@ -218,6 +220,10 @@ class Provider:
     def api_request(self, context: Context, method: str, url: str, token: Token) -> Request:
         """A request to the provider's API, made with a token."""
         raise NotImplementedError
+
+    def is_issuer(self, issuer: str | None) -> bool:
+        """Whether a connection of this issuer is one of this provider; one without an issuer is."""
+        return issuer is None or self.issuer is None or issuer in (self.issuer, *getattr(self, "issuer_aliases", ()))
 
     def can_renew(self, token: Token) -> bool:
         """Whether :meth:`refresh` may be asked for a new token."""

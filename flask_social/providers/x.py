@@ -22,6 +22,8 @@ class XProvider(OAuth2Provider):
     token_auth_method = "client_secret_basic"
     token_type_optional = False
     revoke_url = "https://api.x.com/2/oauth2/revoke"
+    # Its clients report this for a refresh token that it does not know any more.
+    dead_refresh_errors = frozenset({"invalid_request"})
     email_trust: EmailTrust = "verified"
     client = "flask_social.clients.twitter"
     console_url = "https://developer.x.com/en/portal/dashboard"

@@ -158,10 +158,8 @@ def _ways_left(state: SocialState, user: t.Any, mine: t.Sequence[t.Any], losing:
 
 def _lets_in(state: SocialState, connection: t.Any) -> bool:
     """Whether a login through a connection can work: its provider is there, and is who it was."""
-    provider, issuer = state.resolve(connection.provider_id), getattr(connection, "issuer", None)
-    if provider is None or issuer is None or provider.issuer is None:
-        return provider is not None
-    return issuer in (provider.issuer, *getattr(provider, "issuer_aliases", ()))
+    provider = state.resolve(connection.provider_id)
+    return provider is not None and provider.is_issuer(getattr(connection, "issuer", None))
 
 
 def _public(state: SocialState, user: t.Any, mine: t.Sequence[t.Any], connection: t.Any) -> dict[str, t.Any]:
