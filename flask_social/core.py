@@ -188,8 +188,9 @@ class ProviderAccess:
 
         :raises MissingLibrary: when the client library is not installed.
         :raises ReconnectRequired: when the connection holds no token that can be used.
+        :raises ValueError: when the connection is one of another provider.
         """
-        connection = connection if connection is not None else self.get_connection(user)
+        connection = self._chosen(user, connection)
         if connection is None:
             return None
         if isinstance(self.provider, legacy.LegacyProvider):
@@ -199,10 +200,15 @@ class ProviderAccess:
     def get_session(self, user: t.Any = None, *, connection: t.Any = None) -> t.Any | None:
         """A :class:`requests.Session` with base URL, token and time limit; ``None`` without a connection.
 
-        :raises ReconnectRequired: when the connection holds no token that can be used.
+        :raises ReconnectRequired, ValueError: as :meth:`get_api`.
         """
-        connection = connection if connection is not None else self.get_connection(user)
+        connection = self._chosen(user, connection)
         return build_session(self._context(connection)) if connection is not None else None
+
+    def _chosen(self, user: t.Any, connection: t.Any) -> t.Any | None:
+        if connection is not None and connection.provider_id != self.id:
+            raise ValueError(f"this is no connection to {self.id!r}: its token is not for that provider")
+        return connection if connection is not None else self.get_connection(user)
 
     def _context(self, connection: t.Any) -> ApiContext:
         keeper = TokenKeeper(
@@ -217,8 +223,7 @@ class ProviderAccess:
         )
 
     def _owner(self, user: t.Any) -> t.Any | None:
-        if user is None:
-            user = security.user()
+        user = user if user is not None else security.user()
         return getattr(user, "id", user)
 
     def __repr__(self) -> str:

@@ -24,6 +24,7 @@ from .health import utc
 from .providers.base import Context
 from .state import SocialState
 from .values import ConnectionKey, Request, Response, Token
+from .vault import is_sealed
 
 Send = cabc.Callable[[Request], Response]
 
@@ -46,12 +47,12 @@ logger = logging.getLogger("flask_social")
 def revocation_of(state: SocialState, connection: t.Any, now: dt.datetime) -> Revocation | None:
     """What has to be revoked when a connection goes.
 
-    :returns: ``None`` when ``SOCIAL_REVOKE_ON_DISCONNECT`` is off, when the provider is switched off or has no endpoint
-        for it, and when there is no token that opens and lives.
+    :returns: ``None`` when ``SOCIAL_REVOKE_ON_DISCONNECT`` is off, when the provider is switched off, not to be found
+        or has no endpoint for it, and when there is no token that opens and lives.
     """
     if not state.settings.revoke_on_disconnect:
         return None
-    provider = state.resolve(connection.provider_id)
+    provider = state.find_provider(connection.provider_id)
     if provider is None or not provider.can_revoke:
         return None
     key = ConnectionKey(connection.provider_id, connection.provider_user_id)
@@ -138,15 +139,15 @@ def attempt(state: SocialState, revocation: Revocation, send: Send | None = None
 
 def _ask(state: SocialState, revocation: Revocation, send: Send | None) -> str | None:
     """Asks the provider; the code of what failed, or ``None``."""
-    provider = state.resolve(revocation.provider_id)
+    provider = state.find_provider(revocation.provider_id)
     if provider is None:
         return "provider_unknown"
     try:
-        row = _row(revocation.provider_id, revocation.id)
-        token = Token(**json.loads(state.vault.open_token(revocation.sealed, column=_COLUMN, key=row)))
+        token = _noted(state, revocation)
+    except (TokenUnreadable, ValueError, TypeError):
+        return TokenUnreadable.code
+    try:
         run(provider.revoke(_context(state), token), send or state.exchange())
-    except TokenUnreadable as error:
-        return error.code
     except ProviderRefused as error:
         # Nothing is left to end where the token is dead already.
         return None if error.error in provider.dead_token_errors else error.code
@@ -155,8 +156,19 @@ def _ask(state: SocialState, revocation: Revocation, send: Send | None) -> str |
     return None
 
 
+def _noted(state: SocialState, revocation: Revocation) -> Token:
+    """The token that was noted. A text that is not sealed is not ours, and never sent anywhere.
+
+    :raises TokenUnreadable, ValueError, TypeError: when it is damaged.
+    """
+    if not is_sealed(revocation.sealed):
+        raise TokenUnreadable("A noted revocation is not sealed.")
+    row = _row(revocation.provider_id, revocation.id)
+    return Token(**json.loads(state.vault.open_token(revocation.sealed, column=_COLUMN, key=row)))
+
+
 def _pause(attempts: int) -> dt.timedelta:
-    return dt.timedelta(seconds=min(FIRST_PAUSE * 2**attempts, LONGEST_PAUSE))
+    return dt.timedelta(seconds=min(FIRST_PAUSE * 2 ** min(max(attempts, 0), MAX_ATTEMPTS), LONGEST_PAUSE))
 
 
 def _opened(state: SocialState, connection: t.Any, key: ConnectionKey, name: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc as cabc
 import contextlib
 import dataclasses as dc
+import logging
 import typing as t
 
 from flask import Flask, current_app, has_app_context
@@ -19,6 +20,8 @@ from .vault import Vault
 
 #: The name under which the record stands in ``app.extensions``.
 EXTENSION = "social"
+
+logger = logging.getLogger("flask_social")
 
 
 @dc.dataclass(frozen=True, slots=True)
@@ -39,6 +42,14 @@ class SocialState:
     vault: Vault
     documents: Documents
     exchange: cabc.Callable[[], cabc.Callable[[Request], Response]]
+
+    def find_provider(self, provider_id: str) -> Provider | None:
+        """As ``resolve``, for work on rows that goes on where a resolver fails: ``None``, and the cause in the log."""
+        try:
+            return self.resolve(provider_id)
+        except Exception:
+            logger.exception("the provider %r could not be found out", provider_id)
+            return None
 
 
 def extension(name: str) -> t.Any | None:

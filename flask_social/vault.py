@@ -65,7 +65,7 @@ class Vault:
     def open_token(self, stored: str, *, column: str, key: ConnectionKey) -> str:
         """The token that was sealed for this column and row; a plain token of 1.x is returned as it is.
 
-        :raises TokenUnreadable: when no key opens it, or it was sealed for another row or column.
+        :raises TokenUnreadable: when no key opens it, or it was sealed for another row or column, or is no token.
         """
         if not is_sealed(stored):
             return stored
@@ -76,7 +76,10 @@ class Vault:
                 f"The stored {column} of a {key.provider_id} connection opens with none of the present keys."
                 " Put the old key back behind the new one, or ask the user to connect again."
             ) from error
-        purpose, sealed_column, digest, plain = json.loads(payload)
+        try:
+            purpose, sealed_column, digest, plain = json.loads(payload)
+        except (ValueError, TypeError):  # the same key sealed something else; its words stay out of the error
+            raise TokenUnreadable(f"The stored {column} of a {key.provider_id} connection holds no token.") from None
         if (purpose, sealed_column, digest) != ("token", column, key.fingerprint):
             raise TokenUnreadable(f"The stored {column} of a {key.provider_id} connection belongs to another row.")
         return str(plain)

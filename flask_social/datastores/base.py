@@ -142,6 +142,8 @@ class ConnectionDatastore(abc.ABC):
     def update_connection(self, connection: t.Any, **values: t.Any) -> None:
         """Writes columns of a connection within the caller's transaction, by the rules of :meth:`create_connection`.
 
+        Each is written, also one whose value the object has already: the row may have another one by now.
+
         :raises StoreError: with the code ``connection_gone`` when somebody else removed it meanwhile.
         """
 

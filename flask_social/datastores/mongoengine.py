@@ -74,6 +74,8 @@ class MongoEngineConnectionDatastore(MongoEngineTokens):
     def update_connection(self, connection: t.Any, **values: t.Any) -> None:
         for name, value in fitted(self.columns, self._texts, values).items():
             setattr(connection, name, value)
+            if name in self._attributes:  # written even if it is what was read: somebody may have changed it since
+                connection._mark_as_changed(self._attributes[name])
         # With a condition, because an unconditional save writes half a row where there is none any more.
         self._save(connection, save_condition={"pk": connection.pk})
 

@@ -70,6 +70,8 @@ class SQLAlchemySessionConnectionDatastore(SQLAlchemyTokens):
     def update_connection(self, connection: t.Any, **values: t.Any) -> None:
         for name, value in fitted(self.columns, self._texts, values).items():
             setattr(connection, name, value)
+            if name in self._attributes:  # written even if it is what was read: somebody may have changed it since
+                orm.attributes.flag_modified(connection, self._attributes[name])
         if orm.object_session(connection) is None:
             self.session.add(connection)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import typing as t
 
 from .. import revoking
@@ -22,6 +23,8 @@ def of_new(state: SocialState, key: ConnectionKey, grant: Grant) -> dict[str, t.
         "provider_id": key.provider_id,
         "provider_user_id": key.provider_user_id,
         "issuer": grant.issuer,
+        # Not 0: whoever still works on a row of this account that was removed shall not take this one for it.
+        "token_version": secrets.randbelow(2**30),
         "created_at": now,
         "updated_at": now,
     }
