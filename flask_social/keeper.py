@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc as cabc
 import datetime as dt
 import math
+import os
 import threading
 import time
 import typing as t
@@ -18,7 +19,7 @@ from .health import utc
 from .providers.base import Provider
 from .signals import token_refresh_failed, token_refreshed
 from .state import SocialState, in_context_of
-from .tokens import Outcome, Renewal
+from .tokens import Outcome, Renewal, why
 from .values import ConnectionKey, Token
 
 
@@ -37,7 +38,7 @@ class TokenKeeper:
         self._connection = connection
         key = ConnectionKey(connection.provider_id, connection.provider_user_id)
         self._renewal = Renewal(state, provider, key, owner=connection.user_id, url=url)
-        self._lock = threading.Lock()
+        self._locks: dict[int, threading.Lock] = {}
         self._made = -math.inf
         self._token = self._read()
 
@@ -49,7 +50,7 @@ class TokenKeeper:
         :raises TokenStoreBusy: when the store is locked.
         """
         if self._renewal.is_due(self._token):
-            with self._lock:
+            with self._lock():
                 if self._renewal.is_due(self._token):
                     self._renew(None)
         return self._token
@@ -60,10 +61,14 @@ class TokenKeeper:
         A token that was made for this client within the last minute is not renewed again: what refuses it refuses
         any.
         """
-        with self._lock:
+        with self._lock():
             if self._token.access_token == rejected and time.monotonic() - self._made > 60:
                 self._renew(rejected)
         return self._token
+
+    def _lock(self) -> threading.Lock:
+        """The lock of this process: the parent's may have been held, at the fork, by a thread that is not here."""
+        return self._locks.setdefault(os.getpid(), threading.Lock())
 
     def _read(self) -> Token:
         """The token of the caller's object, without a query."""
@@ -125,9 +130,9 @@ def renew_stored(
         return "dead"
     except TokenUnreadable:
         return "unreadable"
-    except ProviderRefused:
-        return "refused"
-    except (ProviderError, StoreError, TokenStoreBusy):
+    except ProviderError as error:
+        return why(error)
+    except (StoreError, TokenStoreBusy):
         return "failed"
 
 

@@ -36,6 +36,9 @@ COOL_DOWN = 5
 #: What a provider calls a grant that is dead: RFC 6749 section 5.2, GitHub, Facebook.
 DEAD = frozenset({"invalid_grant", "bad_refresh_token", "190"})
 
+#: What is said of the application itself, and so to every grant: RFC 6749 section 5.2.
+NOT_THE_GRANT = frozenset({"invalid_client", "unauthorized_client"})
+
 _A_DAY = 24 * 3600
 
 logger = logging.getLogger("flask_social")
@@ -181,7 +184,7 @@ class Renewal:
             self._pause(held, token, error if lives else None)
             if not lives:
                 raise
-            return "refused" if isinstance(error, ProviderRefused) else "failed", token, held
+            return why(error), token, held
         finally:
             if not settled:
                 self._pause(held, token, None)
@@ -278,6 +281,12 @@ class Renewal:
             documents=self.state.documents,
             random=secrets.token_bytes,
         )
+
+
+def why(error: ProviderError) -> Outcome:
+    """What a provider's error is called: ``refused`` is this one grant, ``failed`` may be all of them."""
+    about_us = not isinstance(error, ProviderRefused) or error.error in NOT_THE_GRANT
+    return "failed" if about_us else "refused"
 
 
 def _after(seconds: float) -> dt.datetime:

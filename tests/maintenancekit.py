@@ -43,6 +43,10 @@ class Near(OAuth2Provider):
             raise ProviderRefused("It is over.", error="invalid_grant")
         if "down" in old:
             raise ProviderUnavailable("It is down.")
+        if "odd" in old:
+            raise ProviderRefused("Not this one.", error="invalid_request")
+        if "stranger" in old:
+            raise ProviderRefused("Who are you?", error="invalid_client")
         ends = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=self.lifetime)
         return Token(f"new {token.access_token}", refresh_token=f"{old}+", expires_at=ends)
 

@@ -209,10 +209,22 @@ def test_renewing(kit: Kit) -> None:
     call(kit, "renew", "--within", "soon", code=2)
 
 
-@pytest.mark.parametrize(("tokens", "code"), [(["down"], 1), (["down", "up"], 0), (["dead"], 0), ([], 0)])
-def test_renewing_fails_when_everything_failed(kit: Kit, tokens: list[str], code: int) -> None:
+@pytest.mark.parametrize(
+    ("tokens", "code"),
+    [
+        (["down"], 1),
+        (["down", "up"], 0),
+        (["dead"], 0),
+        (["odd"], 1),
+        (["raw:fs2$lost"], 1),
+        (["raw:fs2$lost", "up"], 0),
+        ([], 0),
+    ],
+)
+def test_renewing_fails_when_nothing_went_well(kit: Kit, tokens: list[str], code: int) -> None:
     add(kit, *({"expires_at": soon(), "refresh_token": it} for it in tokens))
-    call(kit, "renew", code=code)
+    output = call(kit, "renew", code=code).output
+    assert ("does this process have the application's keys?" in output) is ("raw:fs2$lost" in tokens)
 
 
 def test_revocations_are_tried_again(social_provider: t.Any, social_login: t.Any) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import pathlib
 import re
+import threading
+import time
 import types
 import typing as t
 
@@ -16,7 +19,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_social import MemoryConnectionDatastore, Social, doctor
 from flask_social.datastores.columns import utcnow
-from flask_social.doctor import leftovers, providers
+from flask_social.doctor import leftovers, network, providers, stores
+from flask_social.values import Request, Response
 
 from .appkit import CONFIG, Kit, make_kit
 from .maintenancekit import CLIENT, add, make_many
@@ -208,7 +212,37 @@ def test_a_table_that_is_not_there(kit: Kit, table: str) -> None:
 def test_a_column_that_is_not_there(kit: Kit) -> None:
     with kit.app.app_context(), kit.db.engine.begin() as connection:
         connection.execute(sa.text("ALTER TABLE connection DROP COLUMN full_name"))
-    assert diagnose(kit.app) == [PROXY, ("error", "store_unreachable")]
+    assert diagnose(kit.app) == [PROXY, ("error", "column_missing"), ("error", "store_unreachable")]
+
+
+def test_an_index_that_was_never_made(kit: Kit) -> None:
+    with kit.app.app_context(), kit.db.engine.begin() as connection:
+        connection.execute(sa.text("DROP INDEX ix_connection_expires_at"))
+    assert diagnose(kit.app) == [PROXY, ("warning", "index_missing")]
+
+
+@pytest.mark.parametrize(
+    ("have", "unique", "does"),
+    [
+        (("a", "b"), True, True),
+        (("B", "a"), True, True),
+        (("b",), True, True),
+        (("a", "b", "c"), True, False),
+        ((), True, False),
+        (("a", "b"), False, True),
+        (("A", "b", "c"), False, True),
+        (("a",), False, False),
+        (("b", "a"), False, False),
+        ((None, "b"), False, False),
+    ],
+)
+def test_an_index_that_does_for_another(have: tuple[str, ...], unique: bool, does: bool) -> None:
+    assert stores._serves(have, ("a", "b"), unique=unique) is does
+
+
+def test_an_index_of_no_column_is_not_looked_at(kit: Kit) -> None:
+    sa.Index("folded", sa.func.lower(kit.Connection.__table__.c.email))
+    assert diagnose(kit.app) == [PROXY]
 
 
 def test_a_store_that_is_down(tmp_path: pathlib.Path) -> None:
@@ -303,6 +337,38 @@ def test_what_only_looks_like_it(tmp_path: pathlib.Path) -> None:
     assert list(leftovers_in(tmp_path, FINE)) == ["leftovers"]
 
 
+def test_a_pipe_is_not_waited_for(tmp_path: pathlib.Path) -> None:
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "dangling.py").symlink_to("nowhere")
+    thread = threading.Thread(target=leftovers_in, args=(tmp_path, FINE), daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<form ",
+        "<form method ",
+        "\n",
+        " ",
+        "<form method=",
+        "from\n",
+        "import ",
+        ".PostUpdate ",
+        "from flask_social.views import ",
+        "security.",
+    ],
+)
+def test_a_long_text_is_read_once(text: str) -> None:
+    # Twice the text may take twice the time; where each place is a new beginning, a second is far too little.
+    text *= leftovers.MAX_BYTES // len(text)
+    begun = time.process_time()
+    assert not any(pattern.search(text) for pattern, *_ in leftovers.LEFTOVERS)
+    assert time.process_time() - begun < 1
+
+
 # Network ------------------------------------------------------------------------------------------------------
 
 
@@ -335,6 +401,26 @@ def test_nothing_is_told_to_a_provider(online: Kit, social_provider: t.Any) -> N
 def test_a_clock_that_is_wrong(online: Kit, seconds: int) -> None:
     found = asked(online, clock=lambda: utcnow() + dt.timedelta(seconds=seconds))
     assert found.count(("error", "clock_skew")) == 3
+
+
+@pytest.mark.parametrize(
+    ("date", "off"),
+    [
+        ("Fri, 31 Dec 9999 23:59:59 -2359", False),
+        ("Sat, 21 Nov 2026 12:00:00 +99999999999999999999", False),
+        ("Sat, 21 Nov 99999999999999999999999 12:00:00 GMT", False),
+        ("1 Jan 99999 00:00:00 GMT", False),
+        ("\x00", False),
+        ("", False),
+        ("Mon, 01 Jan 2001 00:00:00 GMT", True),
+        ("Mon, 01 Jan 2001 00:00:00 -0000", True),
+    ],
+)
+def test_a_date_that_is_none(date: str, off: bool) -> None:
+    now = dt.datetime(2001, 1, 1, 0, 2, tzinfo=dt.UTC)
+    send = network._Listening(lambda request: Response(200, {"date": date}), lambda: now)
+    send(Request("HEAD", "https://sso.example"))
+    assert send.skew == (120 if off else None)
 
 
 def test_an_issuer_that_is_down(online: Kit, social_provider: t.Any) -> None:

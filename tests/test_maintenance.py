@@ -54,7 +54,11 @@ def renew(kit: Kit, **options: t.Any) -> dict[str, int]:
         ({"expires_at": soon(), "refresh_token": "dead"}, "dead"),
         ({"expires_at": soon(), "refresh_token": "down"}, "failed"),
         ({"expires_at": soon(hours=-1), "refresh_token": "down"}, "failed"),
-        ({"expires_at": soon(), "access_token": "raw:fs2$lost"}, "dead"),
+        ({"expires_at": soon(), "refresh_token": "odd"}, "refused"),
+        ({"expires_at": soon(hours=-1), "refresh_token": "odd"}, "refused"),
+        ({"expires_at": soon(), "refresh_token": "stranger"}, "failed"),
+        ({"expires_at": soon(hours=-1), "refresh_token": "stranger"}, "failed"),
+        ({"expires_at": soon(), "access_token": "raw:fs2$lost"}, "unreadable"),
         ({"expires_at": soon(), "access_token": None}, "dead"),
         ({"expires_at": soon(), "access_token": "raw:plain"}, "renewed"),
         ({"expires_at": soon(), "lease_until": soon(minutes=5)}, "busy"),
@@ -100,6 +104,31 @@ def test_a_provider_that_is_down_is_left_alone_after_a_while(kit: Kit) -> None:
     add(kit, {"expires_at": soon(minutes=50), "provider_id": "far"})
     assert renew(kit) == {"failed": PATIENCE, "skipped": 5, "renewed": 1}
     assert len(Near.asked) == PATIENCE + 1
+
+
+@pytest.mark.parametrize("how", ["odd", "raw:fs2$lost"])
+def test_what_one_grant_is_refused_for_stops_no_other(kit: Kit, how: str) -> None:
+    add(kit, *({"expires_at": soon(), "refresh_token": how} for _ in range(PATIENCE + 5)))
+    add(kit, {"expires_at": soon(minutes=50)}, start=100)
+    assert renew(kit, batch=5).get("renewed") == 1
+    with kit.app.app_context():
+        assert {row.status for row in kit.rows()} == {"active"}
+
+
+def test_what_says_nothing_of_the_provider_does_not_call_it_well(kit: Kit) -> None:
+    tokens = ["down" if number % 2 else "raw:fs2$lost" for number in range(60)]
+    add(kit, *({"expires_at": soon(seconds=number), "refresh_token": it} for number, it in enumerate(tokens)))
+    assert renew(kit, batch=1) == {"failed": PATIENCE, "unreadable": PATIENCE, "skipped": 60 - 2 * PATIENCE}
+
+
+def test_a_resolver_that_raises_stops_no_other_provider(caplog: pytest.LogCaptureFixture) -> None:
+    def resolver(provider_id: str) -> dict[str, t.Any] | None:
+        raise RuntimeError("the tenants' database is down")
+
+    kit = make_many(SOCIAL_PROVIDER_RESOLVER=resolver)
+    add(kit, *({"expires_at": soon(), "provider_id": it} for it in ("tenant", "near")))
+    assert renew(kit) == {"failed": 1, "renewed": 1}
+    assert "'tenant' could not be found out" in caplog.text
 
 
 def test_one_success_between_failures_is_enough(kit: Kit) -> None:

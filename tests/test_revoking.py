@@ -272,6 +272,36 @@ def test_what_was_copied_to_another_row_does_not_open(ada: t.Any, social_provide
     assert asked(social_provider) == []
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"sealed": "not sealed"},
+        {"sealed": '{"access_token": "chosen by whoever writes to the database"}'},
+        {"sealed": ""},
+        {"sealed": "fs2$"},
+        {"attempts": -5},
+        {"attempts": 2**31 - 1},
+    ],
+)
+def test_what_is_damaged_stops_no_other_and_is_sent_nowhere(
+    ada: t.Any, social_provider: t.Any, damaged: dict[str, t.Any]
+) -> None:
+    kit, client = ada("oauth2", "x")
+    with social_provider.faults.server_error("revoke"):
+        for name in ("oauth2", "x"):
+            client.post(f"/disconnect/{name}", headers=JSON)
+    make_due(kit)
+    table = kit.db.metadata.tables["social_revocations"]
+    with kit.app.app_context():
+        past = utcnow().replace(microsecond=0) - dt.timedelta(days=1)  # the oldest is the first
+        changed = sa.update(table).where(table.c.provider_id == "x").values(due_at=past, **damaged)
+        kit.db.session.execute(changed)
+        kit.db.session.commit()
+    social_provider.forget_requests()
+    assert retry(kit)["revoked"] == (1 if "sealed" in damaged else 2)
+    assert len(asked(social_provider, "x")) == (0 if "sealed" in damaged else 1)
+
+
 def test_of_two_workers_one_asks(ada: t.Any, social_provider: t.Any) -> None:
     kit, client = ada("oauth2")
     social_provider.faults.server_error("revoke")

@@ -155,6 +155,42 @@ def test_a_login_takes_nothing_away(ada: t.Any, social_login: t.Any, name: str) 
         assert kit.rows()[0].last_login_at is not None
 
 
+@pytest.mark.parametrize(
+    ("granted_before", "scopes", "kept"),
+    [
+        ("profile email photos", "profile email", True),
+        ("profile photos", "profile email", True),  # something new does not make up for what is lost
+        ("profile email", "profile email", False),
+        ("profile", "profile email", False),
+        ("profile email dropped", "profile email", False),  # the settings do not name it any more
+        ("", "profile email", False),
+        (None, "profile email", False),
+    ],
+)
+def test_a_login_keeps_the_tokens_that_allow_what_its_own_do_not(
+    ada: t.Any, social_login: t.Any, granted_before: str | None, scopes: str, kept: bool
+) -> None:
+    kit, _ = ada("oauth2")
+    with kit.app.app_context():
+        row = kit.rows()[0]
+        row.granted_scope, row.access_token = granted_before, "before"
+        kit.db.session.commit()
+    social_login(kit.app.test_client(), "oauth2", "ada")
+    with kit.app.app_context():
+        assert (kit.rows()[0].access_token == "before") is kept
+    if not kept:
+        assert granted(kit) == [set(scopes.split())]
+
+
+def test_what_only_an_answer_named_is_not_asked_for(ada: t.Any) -> None:
+    kit, client = ada("oauth2")
+    with kit.app.app_context():
+        kit.rows()[0].granted_scope = "profile email photos admin delete_everything"
+        kit.db.session.commit()
+    url, _ = reconnect(client, "oauth2")
+    assert asked(url) == {"profile", "email", "photos"}
+
+
 def test_a_login_renews_what_has_ended_though_it_allows_less(ada: t.Any, social_login: t.Any) -> None:
     kit, client = ada("oauth2")
     reconnect(client, "oauth2", scope="photos")
@@ -177,7 +213,7 @@ def test_new_tokens_count_the_version_up_and_end_the_lease(ada: t.Any, social_lo
     social_login(kit.app.test_client(), "oauth2", "ada")
     with kit.app.app_context():
         row = kit.rows()[0]
-        assert (row.token_version, row.lease_until) == (before + 1, None)
+        assert (row.token_version, row.lease_until) == (before + 2, None)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import typing as t
 import flask
 import pytest
 
-from .appkit import JSON, Kit
+from .appkit import JSON, Kit, make_kit
 from .test_renewal import change, in_seconds, kit, stored, use
 
 __all__ = ["kit"]
@@ -62,3 +62,30 @@ def test_a_token_goes_to_no_other_provider(kit: Kit, social_provider: t.Any) -> 
                 of_x(connection=stored(kit, "x"))
         assert kit.social.x.get_session(connection=stored(kit, "x")) is not None
     assert social_provider.count("token") == 0
+
+
+def test_a_resolver_that_raises_hides_no_connection(social_provider: t.Any, social_login: t.Any) -> None:
+    """The page, the JSON, the commands, and whoever deletes a user go on."""
+
+    def resolver(provider_id: str) -> dict[str, t.Any] | None:
+        raise RuntimeError("the tenants' database is down")
+
+    kit = make_kit({"x": social_provider.settings("x")}, SOCIAL_PROVIDER_RESOLVER=resolver)
+    ada = kit.add_user()
+    client = kit.app.test_client()
+    kit.log_in(client)
+    social_login(client, "x", "ada", intent="connect")
+    with kit.app.app_context():
+        kit.db.session.add(kit.Connection(user_id=ada, provider_id="tenant", provider_user_id="7", access_token="a"))
+        kit.db.session.commit()
+    found = client.get("/connections", headers=JSON).get_json()["response"]["connections"]
+    assert sorted(it["provider_id"] for it in found) == ["tenant", "x"]
+    assert client.get("/connections").status_code == 200
+    for command in ("connections list", "connections show tenant 7", "export 1", "purge --yes"):
+        ran = kit.app.test_cli_runner().invoke(args=["social", *command.split()])
+        assert ran.exit_code == 0, ran.output
+    assert client.delete("/connect/tenant", headers=JSON).get_json()["response"] == {"removed": 1}
+    with kit.app.app_context():
+        kit.db.session.delete(kit.users()[0])
+        kit.db.session.commit()
+        assert kit.rows() == []

@@ -35,6 +35,16 @@ def test_a_broken_seal_is_unreadable(broken: str) -> None:
         Vault(["secret"]).open_token(SEALED_PREFIX + broken, column="access_token", key=KEY)
 
 
+@pytest.mark.parametrize(
+    "payload", [b"another use of the key", b'["token"]', b"5", b"null", b'["token","access_token","x"]', b"\xff"]
+)
+def test_what_the_same_key_sealed_for_another_use_is_no_token(payload: bytes) -> None:
+    key = Fernet.generate_key()
+    stored = SEALED_PREFIX + Fernet(key).encrypt(payload).decode()
+    with pytest.raises(TokenUnreadable):
+        Vault(["secret"], [key]).open_token(stored, column="access_token", key=KEY)
+
+
 def test_key_ring() -> None:
     old, new = Fernet.generate_key().decode(), Fernet.generate_key()
     sealed = Vault(["s"], [old]).seal_token("at", column="secret", key=KEY)

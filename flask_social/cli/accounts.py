@@ -127,7 +127,7 @@ def _all(state: SocialState) -> cabc.Iterator[dict[str, t.Any]]:
                 "provider_id": stored.key.provider_id,
                 "provider_user_id": stored.key.provider_user_id,
                 "user_id": user_id if user_id is None or isinstance(user_id, int) else str(user_id),
-                "health": health(row, state.resolve(stored.key.provider_id), now),
+                "health": health(row, state.find_provider(stored.key.provider_id), now),
                 "expires_at": stored.expires_at.isoformat() if stored.expires_at is not None else None,
             }
 

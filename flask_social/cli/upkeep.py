@@ -55,8 +55,11 @@ def renew(
     revoked = {} if dry_run else maintenance.retry_revocations(REVOCATIONS)
     lines = [f"Tokens: {counted(counts)}."] + ([f"Revocations: {counted(revoked)}."] if revoked else [])
     emit(as_json, {"dry_run": dry_run, "tokens": counts, "revocations": revoked}, lines)
-    tried = sum(counts.get(name, 0) for name in ("renewed", "fresh", "busy", "dead"))
-    context.exit(1 if counts.get("failed") and not tried else 0)
+    if counts.get("unreadable"):
+        click.echo("Some tokens open with no key: does this process have the application's keys?", err=True)
+    good = any(counts.get(name) for name in ("renewed", "fresh", "busy", "dead"))
+    bad = any(counts.get(name) for name in ("failed", "refused", "unreadable"))
+    context.exit(1 if bad and not good else 0)
 
 
 @click.command("rotate-keys")

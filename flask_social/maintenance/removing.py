@@ -27,7 +27,7 @@ PUBLIC = tuple(name for name in COLUMNS if name not in {*TOKEN_COLUMNS, "token_v
 def describe(state: SocialState, connection: t.Any) -> dict[str, t.Any]:
     """A connection as JSON tells of it, with its health: profile data and times, never a token."""
     told = {name: _plain(getattr(connection, name)) for name in PUBLIC if name in state.datastore.columns}
-    return told | {"health": health(connection, state.resolve(connection.provider_id), utcnow())}
+    return told | {"health": health(connection, state.find_provider(connection.provider_id), utcnow())}
 
 
 def export_user(user: t.Any) -> dict[str, t.Any]:

@@ -5,19 +5,26 @@ from __future__ import annotations
 import collections
 import collections.abc as cabc
 import datetime as dt
+import logging
 import random
 import time
+import typing as t
+
+from flask import Flask
 
 from .. import revoking
 from ..datastores.base import StoredToken
 from ..datastores.columns import utcnow
 from ..keeper import renew_stored
 from ..state import SocialState, current_sender, current_state
+from ..tokens import Outcome
 from ..values import ConnectionKey
 from .paging import BATCH, Progress
 
 #: So many failures of one provider in a row, and the rest of its tokens wait for the next run.
 PATIENCE = 20
+
+logger = logging.getLogger("flask_social")
 
 
 def renew_tokens(
@@ -40,31 +47,40 @@ def renew_tokens(
     :param dry_run: only counts what is ``due``.
     :returns: how many were ``renewed``; ``fresh``: another one was faster; ``busy``: another one is at it; ``dead``:
         the owner has to connect again; ``unable``: nothing to renew them with; ``failed``: the provider or the store
-        did not answer, the next run tries again; ``skipped``: left out after :data:`PATIENCE` failures in a row;
-        ``off``: their provider is switched off.
+        did not answer, the next run tries again; ``refused``: the provider would not, and did not say that the grant
+        is dead; ``unreadable``: no key of this process opens them; ``skipped``: left out after :data:`PATIENCE`
+        failures in a row; ``off``: their provider is switched off.
     """
     state, app, began = current_state(), current_sender(), utcnow()
     if jitter > 0:
         time.sleep(random.uniform(0, jitter))
-    counts = dict.fromkeys(
-        ("due",) if dry_run else ("renewed", "fresh", "busy", "dead", "unable", "failed", "skipped", "off"), 0
-    )
+    counts = dict.fromkeys(("due",) if dry_run else (*t.get_args(Outcome), "skipped", "off"), 0)
     failing: collections.Counter[str] = collections.Counter()
     for stored in _due(state, began, within, batch, progress):
-        provider = state.resolve(stored.key.provider_id)
         if limit is not None and sum(counts.values()) - counts.get("off", 0) >= limit:
             break
+        name = stored.key.provider_id
         if dry_run:
             counts["due"] += 1
-        elif provider is None:
-            counts["off"] += 1
-        elif failing[provider.id] >= PATIENCE:
+        elif failing[name] >= PATIENCE:
             counts["skipped"] += 1
         else:
-            outcome = renew_stored(state, provider, stored, horizon=within, app=app)
+            outcome = _renew(state, stored, within, app)
             counts[outcome] += 1
-            failing[provider.id] = failing[provider.id] + 1 if outcome == "failed" else 0
+            if outcome == "failed":
+                failing[name] += 1
+            elif outcome in ("renewed", "dead", "refused"):
+                failing[name] = 0  # the provider has answered
     return counts
+
+
+def _renew(state: SocialState, stored: StoredToken, within: dt.timedelta, app: Flask) -> Outcome | t.Literal["off"]:
+    try:
+        provider = state.resolve(stored.key.provider_id)
+    except Exception:  # the application's own resolver; the other rows go on
+        logger.exception("the provider %r could not be found out", stored.key.provider_id)
+        return "failed"
+    return "off" if provider is None else renew_stored(state, provider, stored, horizon=within, app=app)
 
 
 def retry_revocations(limit: int = 1000) -> dict[str, int]:

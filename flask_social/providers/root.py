@@ -131,6 +131,11 @@ class Provider:
         """Whether :meth:`revoke` has, or may find by discovery, an endpoint to ask; one written elsewhere has."""
         return self.revoke_url is not None or not _is_ours(type(self), "revoke")
 
+    @property
+    def allowed_scopes(self) -> frozenset[str]:
+        """What may be asked for at all."""
+        return frozenset({*self.scopes, *self.extra_scopes})
+
     def missing_scopes(self, wanted: cabc.Iterable[str], granted: cabc.Iterable[str]) -> tuple[str, ...]:
         """Which of the wanted scopes were not granted; two names of one scope are one."""
         have = {self.scope_aliases.get(scope, scope) for scope in granted} | self.unsaid_scopes

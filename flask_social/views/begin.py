@@ -84,9 +84,9 @@ def _start_as_user(state: SocialState, provider_id: str, intent: Intent) -> Resp
             return answers.refuse_request(state, "connection_unknown", provider.name)
         if intent == "reconnect":
             key = ConnectionKey(provider.id, mine[0].provider_user_id)
-            # Not every provider adds a new grant to the one before.
+            # Not every provider adds a new grant to the one before. What only the provider named is not asked for.
             granted = (getattr(mine[0], "granted_scope", None) or "").split()
-            scopes = (*granted, *(scopes or ()))
+            scopes = (*(scope for scope in granted if scope in provider.allowed_scopes), *(scopes or ()))
     asked = tuple(dict.fromkeys((*provider.scopes, *scopes))) if scopes else None
     return _start(state, provider, intent, security.user_id(user), key, asked)
 
@@ -97,7 +97,7 @@ def _wanted_scopes(provider: Provider) -> tuple[str, ...] | None:
     if named is not None and not isinstance(named, str):
         return None
     wanted = tuple((named or "").split())
-    return wanted if set(wanted) <= {*provider.scopes, *provider.extra_scopes} else None
+    return wanted if provider.allowed_scopes.issuperset(wanted) else None
 
 
 def _start(

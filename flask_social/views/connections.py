@@ -55,7 +55,7 @@ def disconnect_page(state: SocialState, provider_id: str, provider_user_id: str)
     connection = next((c for c in mine if (c.provider_id, c.provider_user_id) == wanted), None)
     if connection is None:
         abort(404)
-    return render_template("social/disconnect.html", connection=connection, provider=state.resolve(provider_id))
+    return render_template("social/disconnect.html", connection=connection, provider=state.find_provider(provider_id))
 
 
 def disconnect(state: SocialState, provider_id: str) -> ResponseReturnValue:
@@ -91,7 +91,7 @@ def other_ways_in(state: SocialState, user: t.Any) -> list[str]:
 
 
 def _remove(state: SocialState, provider_id: str, subject: str | None) -> ResponseReturnValue:
-    provider = state.resolve(provider_id)
+    provider = state.find_provider(provider_id)
     name = provider.name if provider is not None else provider_id
     if code := guard.refusal(state.settings):
         return answers.refuse_request(state, code, name)
@@ -158,7 +158,7 @@ def _ways_left(state: SocialState, user: t.Any, mine: t.Sequence[t.Any], losing:
 
 def _lets_in(state: SocialState, connection: t.Any) -> bool:
     """Whether a login through a connection can work: its provider is there, and is who it was."""
-    provider = state.resolve(connection.provider_id)
+    provider = state.find_provider(connection.provider_id)
     return provider is not None and provider.is_issuer(getattr(connection, "issuer", None))
 
 
@@ -167,7 +167,7 @@ def _public(state: SocialState, user: t.Any, mine: t.Sequence[t.Any], connection
     for name in _TIMES:
         moment = getattr(connection, name, None)
         shown[name] = moment.isoformat() if moment is not None else None
-    shown["health"] = health(connection, state.resolve(connection.provider_id), utcnow())
+    shown["health"] = health(connection, state.find_provider(connection.provider_id), utcnow())
     return shown | {"can_disconnect": can_disconnect(state, user, mine, [connection])}
 
 

@@ -94,8 +94,7 @@ def _check_settings(state: SocialState, provider: Provider, scopes: tuple[str, .
 
     :raises ConfigurationError: naming what the settings or the model lack.
     """
-    allowed = {*provider.scopes, *provider.extra_scopes}
-    if unknown := [scope for scope in scopes if scope not in allowed]:
+    if unknown := [scope for scope in scopes if scope not in provider.allowed_scopes]:
         key = f"SOCIAL_{provider.id.upper()}['extra_scopes']"
         raise ConfigurationError(key, f"must hold {unknown[0]!r}, because a view requires it.")
     if "granted_scope" not in state.datastore.columns:

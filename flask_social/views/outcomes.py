@@ -131,7 +131,7 @@ class Visit:
         proven = self.grant.evidence & set(self.provider.second_factor) and security.has_set_up_second_factor(user)
         second_factor = None if proven else security.second_factor(user, self.key, next_url)
         login = second_factor is None
-        changed, _ = rows.update(self.state, connection, self.grant, self.attempt, login=login)
+        changed, _ = rows.update(self.state, self.provider, connection, self.grant, self.attempt, login=login)
         if second_factor is None:
             waiting.expect(next_url)
             security.log_in(user)
@@ -160,7 +160,7 @@ class Visit:
 
     def refresh(self, connection: t.Any) -> ResponseReturnValue:
         """The account is connected already: new tokens and profile. Said so, unless that was the wish."""
-        changed, renewed = rows.update(self.state, connection, self.grant, self.attempt, login=False)
+        changed, renewed = rows.update(self.state, self.provider, connection, self.grant, self.attempt, login=False)
         changed |= {"access_token"} if renewed else set()
         self.state.datastore.commit()
         connection_updated.send(current_sender(), user=self.user, connection=connection, changed=changed)

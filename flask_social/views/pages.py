@@ -31,11 +31,11 @@ class Pages:
 
     def provider(self, provider_id: str) -> Provider | None:
         """A provider, or ``None`` when it is unknown or switched off."""
-        return self._state.resolve(provider_id)
+        return self._state.find_provider(provider_id)
 
     def provider_of(self, connection: t.Any) -> Provider | None:
         """The provider of a connection, or ``None`` when there is no connection or its provider is switched off."""
-        return self._state.resolve(connection.provider_id) if connection else None
+        return self._state.find_provider(connection.provider_id) if connection else None
 
     def connections(self) -> cabc.Sequence[t.Any]:
         """The current user's connections by rank; empty when nobody is logged in."""

@@ -10,7 +10,7 @@ from ..datastores.base import CLAIMED
 from ..datastores.columns import profile_values, token_values, utcnow
 from ..errors import TokenUnreadable
 from ..health import utc
-from ..providers.base import Grant
+from ..providers.base import Grant, Provider
 from ..state import SocialState
 from ..values import Attempt, ConnectionKey
 
@@ -32,7 +32,7 @@ def of_new(state: SocialState, key: ConnectionKey, grant: Grant) -> dict[str, t.
 
 
 def update(
-    state: SocialState, connection: t.Any, grant: Grant, attempt: Attempt, *, login: bool
+    state: SocialState, provider: Provider, connection: t.Any, grant: Grant, attempt: Attempt, *, login: bool
 ) -> tuple[frozenset[str], bool]:
     """Writes tokens and profile; returns the profile columns that changed, and whether the tokens were written.
 
@@ -47,7 +47,8 @@ def update(
         profile = {name: value for name, value in profile.items() if name in known}
     changed = frozenset(name for name, value in profile.items() if getattr(connection, name) != value)
     values = {name: profile[name] for name in changed} | {"updated_at": now}
-    renewed = bool(grant.token.access_token) and (attempt.intent == "reconnect" or not _allows_less(connection, grant))
+    serves = attempt.intent == "reconnect" or not _allows_less(provider, connection, grant)
+    renewed = bool(grant.token.access_token) and serves
     if renewed:
         # Whoever is renewing the old token at this moment loses against this one. By two, because somebody may have
         # renewed it, and counted up by one, since the row was read.
@@ -61,14 +62,15 @@ def update(
     return changed, renewed
 
 
-def _allows_less(connection: t.Any, grant: Grant) -> bool:
-    """Whether the tokens that are there still serve, and for more scopes than the new ones.
+def _allows_less(provider: Provider, connection: t.Any, grant: Grant) -> bool:
+    """Whether the tokens that are there still serve, and for scopes that the new ones lack.
 
-    A login asks for the provider's own scopes only; what was granted for more is not lost by it.
+    A login asks for the provider's own scopes only; what was granted for more is not lost by it. What the settings
+    do not name any more is no loss.
     """
-    granted, new = getattr(connection, "granted_scope", None), grant.token.scope
-    less = granted is not None and new is not None and set(new) < set(granted.split())
-    if not less or getattr(connection, "status", "active") != "active":
+    granted, new = (getattr(connection, "granted_scope", None) or "").split(), grant.token.scope
+    loss = new is not None and not provider.allowed_scopes.isdisjoint(provider.missing_scopes(granted, new))
+    if not loss or getattr(connection, "status", "active") != "active":
         return False
     ends = getattr(connection, "expires_at", None)
     try:
