@@ -59,10 +59,12 @@ class Far(Near):
     lifetime = 3600 * 24 * 60
 
 
+PROVIDERS: dict[str, t.Any] = {"near": {"class": Near, **CLIENT}, "far": {"class": Far, **CLIENT}}
+
+
 def make_many(providers: dict[str, t.Any] | None = None, **config: t.Any) -> Kit:
     """The application, with one user, ada, and no connection."""
-    near, far = {"class": Near, **CLIENT}, {"class": Far, **CLIENT}
-    kit = make_kit({"near": near, "far": far, **(providers or {})}, **config)
+    kit = make_kit({**PROVIDERS, **(providers or {})}, **config)
     kit.add_user()
     Near.asked.clear()
     return kit
