@@ -44,7 +44,7 @@ def create_app(stand_in: StandIn, database: str, *, password: str) -> Flask:
         SECURITY_POST_LOGIN_VIEW="/profile",
         SECURITY_POST_REGISTER_VIEW="/profile",
         SOCIAL_TWITTER=stand_in.settings("twitter"),
-        SOCIAL_FACEBOOK=stand_in.settings("facebook"),
+        SOCIAL_FACEBOOK=stand_in.settings("facebook", extra_scopes=["user_posts"]),
         SOCIAL_GOOGLE=stand_in.settings("google"),
         SOCIAL_FOURSQUARE=stand_in.settings("foursquare"),
         # Answers by a POST from the provider's page, as some do; the others by a redirect.

@@ -54,6 +54,14 @@ def create_blueprint(social: Social, audit: Audit, mail: Mail) -> Blueprint:
             "demo/apis.html", shown=provider_id, source=source(provider_id), answer=answer, error=error
         )
 
+    @pages.get("/posts")
+    @auth_required("session")
+    @social.facebook.require_scope("user_posts")
+    def posts() -> ResponseReturnValue:
+        """A page that needs more access than a login: whoever has not allowed it is asked first."""
+        connection = social.facebook.get_connection()
+        return render_template("demo/posts.html", scopes=connection.granted_scope.split())
+
     @pages.get("/activity")
     def activity() -> ResponseReturnValue:
         return render_template("demo/activity.html", entries=audit.entries())

@@ -81,6 +81,23 @@ def test_the_whole_walk(page: Page, demo: Demo, provider_id: str) -> None:
     assert "No account is connected yet." in page.locator("main").inner_text()
 
 
+def test_a_page_that_needs_more(page: Page, demo: Demo) -> None:
+    """The missing access is asked for once, and the person comes back to the page; whoever declines sees why not."""
+    log_in(page, demo)
+    press(page, "Connect Facebook", "person-ada")
+    page.get_by_role("link", name="API calls").click()
+    page.get_by_role("link", name="A page that needs more access").click()
+    assert page.get_by_role("heading", level=1).inner_text() == "One more step"
+    assert page.locator("main .social-scopes").inner_text().split() == ["user_posts"]
+    press(page, "Continue to Facebook", "deny")
+    assert message(page) == "Access was denied by Facebook"
+    page.goto(f"{demo.url}/posts")
+    press(page, "Continue to Facebook", "person-ada")
+    page.wait_for_url(f"{demo.url}/posts")
+    assert page.get_by_role("heading", level=1).inner_text() == "Facebook posts"
+    assert "user_posts" in page.locator("main .social-scopes").inner_text().split()
+
+
 @every_provider
 def test_the_person_says_no(page: Page, demo: Demo, provider_id: str) -> None:
     name = PROVIDERS[provider_id]
