@@ -9,12 +9,15 @@ import dataclasses as dc
 import datetime as dt
 import typing as t
 
-from ..errors import AmbiguousConnection, StoreError
+from ..errors import AmbiguousConnection
 from ..values import ConnectionKey
 
 #: The ``status`` of a connection whose user is still being made, and for how many seconds it may be.
 CLAIMED = "claimed"
 CLAIM_LIFETIME = 60
+
+#: The columns of a table, and those of each index in order with whether it is unique; by their names in the database.
+Schema = tuple[cabc.Collection[str], cabc.Collection[tuple[tuple[str, ...], bool]]]
 
 
 class Connection(t.Protocol):
@@ -125,8 +128,7 @@ class ConnectionDatastore(abc.ABC):
         Columns that the model lacks are left out; a text that its column cannot hold is stored as ``NULL``, in a
         ``NOT NULL`` column as an empty text.
 
-        :raises DuplicateConnection: when the key has a row already and the model declares it unique. The
-            caller's transaction goes on.
+        :raises DuplicateConnection: when the key has a row already, and is unique. The caller's transaction goes on.
         :raises StoreError: when a part of the key does not fit its column, or the database refuses the row.
         """
 
@@ -152,13 +154,12 @@ class ConnectionDatastore(abc.ABC):
         """Writes a connection that the caller made or changed, and returns it; raises as the two above."""
 
     def create_with_user(self, draft: UserDraft, **values: t.Any) -> tuple[t.Any, t.Any]:
-        """Writes a new user and its first connection, both or neither, and ends the transaction.
+        """Writes a new user and its first connection, both or neither; ends the transaction, and returns them.
 
         SQL: one transaction. MongoDB: the connection first, as a claim (``status`` is :data:`CLAIMED`) that its
         unique key decides on; then the user; then the claim is completed. A store that knows no users makes the
         user first, and takes it back when the connection is refused.
 
-        :returns: the user and the connection.
         :raises DuplicateConnection: when the key has a row already.
         :raises StoreError: ``user_refused``, when the database refuses the user.
         """
@@ -201,6 +202,10 @@ class ConnectionDatastore(abc.ABC):
 
         :param before_forget: called with each connection that goes so, within the transaction in which it goes.
         """
+
+    def schemas(self) -> tuple[Schema, Schema] | None:
+        """What the model declares, and what the database has of it; ``None`` where there is nothing to compare."""
+        return None
 
     # Tokens. Each of these is a short transaction of the store's own, beside that of the caller, which is neither
     # flushed nor committed nor rolled back by it.
@@ -293,8 +298,3 @@ class ConnectionDatastore(abc.ABC):
         if len({str(connection.user_id) for connection in found}) > 1:
             raise AmbiguousConnection(key)
         return found[0] if found else None
-
-
-def user_refused() -> StoreError:
-    """What a database's refusal of a new user becomes."""
-    return StoreError("The database refused the new user: its address or name is taken.", code="user_refused")

@@ -10,9 +10,10 @@ import uuid
 
 from ..errors import DuplicateConnection, MissingLibrary, StoreError
 from ..values import ConnectionKey
-from .base import CLAIMED, UserDraft, user_refused
+from .base import CLAIMED, UserDraft
 from .columns import KEY_COLUMNS, Texts, findable, fitted, in_order, same_key
 from .mongoengine_tokens import MongoEngineTokens
+from .stored import user_refused
 
 try:
     from bson import ObjectId

@@ -11,7 +11,7 @@ import typing as t
 
 from ..errors import MissingLibrary
 from ..values import ConnectionKey
-from .base import ConnectionDatastore, Revocation, StoredToken
+from .base import ConnectionDatastore, Revocation, Schema, StoredToken
 from .columns import REVOCATIONS, columns_of, findable
 from .stored import STORED, attributes_of, aware, refusal, shown, stored_token
 
@@ -28,6 +28,14 @@ class MongoEngineTokens(ConnectionDatastore):
     def __init__(self, connection_model: t.Any) -> None:
         super().__init__(connection_model)
         self.columns = columns_of(connection_model)
+
+    def schemas(self) -> tuple[Schema, Schema]:
+        """The indexes only: a document has no columns."""
+        model = self.connection_model
+        with _told():
+            there = _indexes(self._tokens.index_information().values(), "key")
+        declared = (*model._meta["index_specs"], *model._unique_with_indexes())  # a unique one may stand in both
+        return ((), _indexes(declared, "fields")), ((), there)
 
     def read_tokens(self, key: ConnectionKey) -> StoredToken | None:
         if not findable({"provider_id": key.provider_id, "provider_user_id": key.provider_user_id}):
@@ -141,6 +149,12 @@ class MongoEngineTokens(ConnectionDatastore):
         """What a column is called in the collection."""
         fields = self.connection_model._fields
         return {name: fields[attribute].db_field for name, attribute in self._attributes.items()}
+
+
+def _indexes(indexes: cabc.Iterable[t.Any], fields: str) -> cabc.Collection[tuple[tuple[str, ...], bool]]:
+    """Each that sorts, once; one of another kind is the application's own."""
+    plain = (it for it in indexes if all(kind in (1, -1) for _, kind in it[fields]))
+    return dict.fromkeys((tuple(name for name, _ in it[fields]), bool(it.get("unique"))) for it in plain)
 
 
 def _beyond(names: list[str], values: cabc.Sequence[t.Any]) -> dict[str, t.Any]:

@@ -13,7 +13,7 @@ import typing as t
 from ..errors import MissingLibrary
 from ..models.peewee import revocation_model
 from ..values import ConnectionKey
-from .base import ConnectionDatastore, Revocation, StoredToken
+from .base import ConnectionDatastore, Revocation, Schema, StoredToken
 from .columns import columns_of, findable
 from .stored import POSTGRESQL_WAIT, STORED, attributes_of, busy, refusal, short_waits, shown, stored_token
 
@@ -39,6 +39,19 @@ class PeeweeTokens(ConnectionDatastore):
         if model._meta.database is not database:  # an application may bind its models late
             model._meta.set_database(database)
         return model
+
+    def schemas(self) -> tuple[Schema, Schema]:
+        meta, database = self.connection_model._meta, self._database
+        with self._own():
+            columns = [it.name for it in database.get_columns(meta.table_name, meta.schema)]
+            there = database.get_indexes(meta.table_name, meta.schema)
+        declared = [
+            (tuple(field.column_name for field in it._expressions), bool(it._unique))
+            for it in meta.fields_to_index()
+            # An index of anything but fields is the application's own.
+            if all(isinstance(each, peewee.Field) for each in getattr(it, "_expressions", (None,)))
+        ]
+        return (list(meta.columns), declared), (columns, [(tuple(it.columns), bool(it.unique)) for it in there])
 
     def read_tokens(self, key: ConnectionKey) -> StoredToken | None:
         if not findable({"provider_id": key.provider_id, "provider_user_id": key.provider_user_id}):

@@ -10,9 +10,10 @@ import weakref
 
 from ..errors import DuplicateConnection, MissingLibrary, StoreError
 from ..values import ConnectionKey
-from .base import UserDraft, user_refused
+from .base import UserDraft
 from .columns import KEY_COLUMNS, Texts, findable, fitted, in_order, same_key
 from .sqlalchemy_tokens import SQLAlchemyTokens, begin_sqlite, beyond
+from .stored import user_refused
 
 try:
     import sqlalchemy as sa

@@ -14,7 +14,7 @@ import typing as t
 from ..errors import MissingLibrary
 from ..models.sqlalchemy import revocation_table
 from ..values import ConnectionKey
-from .base import ConnectionDatastore, Revocation, StoredToken
+from .base import ConnectionDatastore, Revocation, Schema, StoredToken
 from .columns import columns_of, findable
 from .sqlalchemy_own import own_transaction
 from .stored import STORED, attributes_of, refusal, shown, stored_token
@@ -42,6 +42,14 @@ class SQLAlchemyTokens(ConnectionDatastore):
     @abc.abstractmethod
     def session(self) -> t.Any:
         """The session of the moment."""
+
+    def schemas(self) -> tuple[Schema, Schema]:
+        table = self._mapper.local_table
+        with self._own() as connection:
+            there = sa.Table(
+                table.name, sa.MetaData(), schema=table.schema, autoload_with=connection, resolve_fks=False
+            )
+        return _schema(table), _schema(there)
 
     def read_tokens(self, key: ConnectionKey) -> StoredToken | None:
         if not findable({"provider_id": key.provider_id, "provider_user_id": key.provider_user_id}):
@@ -197,6 +205,15 @@ def beyond(columns: cabc.Sequence[t.Any], values: cabc.Sequence[t.Any]) -> t.Any
     ]
     # The first condition says nothing new; by it alone a database knows where in the index to begin.
     return sa.and_(columns[0] >= values[0], sa.or_(*steps))
+
+
+def _schema(table: sa.Table) -> Schema:
+    unique = [it for it in table.constraints if isinstance(it, (sa.UniqueConstraint, sa.PrimaryKeyConstraint))]
+    # An index of anything but columns is the application's own.
+    plain = [it for it in table.indexes if all(isinstance(each, sa.Column) for each in it.expressions)]
+    indexes = [*((it.columns, True) for it in unique), *((it.columns, bool(it.unique)) for it in plain)]
+    names = [(tuple(it.name for it in columns), one) for columns, one in indexes]
+    return [it.name for it in table.columns], names
 
 
 def begin_sqlite(connection: t.Any, table: t.Any) -> None:

@@ -129,3 +129,8 @@ def refusal(error: BaseException | None) -> TokenStoreBusy | StoreError:
     if is_locked(error):
         return busy()
     return StoreError(f"The database refused ({type(error).__name__}); check the connection model and its table.")
+
+
+def user_refused() -> StoreError:
+    """What a database's refusal of a new user becomes."""
+    return StoreError("The database refused the new user: its address or name is taken.", code="user_refused")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import typing as t
 
 from flask import Blueprint, abort, render_template
 from flask.typing import ResponseReturnValue
@@ -59,7 +60,7 @@ def create_blueprint(social: Social, audit: Audit, mail: Mail) -> Blueprint:
     @social.facebook.require_scope("user_posts")
     def posts() -> ResponseReturnValue:
         """A page that needs more access than a login: whoever has not allowed it is asked first."""
-        connection = social.facebook.get_connection()
+        connection: t.Any = social.facebook.get_connection()
         return render_template("demo/posts.html", scopes=connection.granted_scope.split())
 
     @pages.get("/activity")

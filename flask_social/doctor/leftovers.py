@@ -11,10 +11,11 @@ from flask import Flask
 
 from .findings import Finding, ok, warning
 
-#: Pattern, kinds of file, code, what is the case, the cure.
+#: Pattern, kinds of file, code, what is the case, the cure. No pattern may read a text more than once: what it
+#: repeats ends where it could begin again.
 LEFTOVERS = (
     (
-        re.compile(r"<form\b[^>]*\bmethod\s*=\s*[\"']?delete\b", re.I),
+        re.compile(r"<form\b[^<>]*\bmethod\s*=\s*[\"']?delete\b", re.I),
         (".html", ".htm", ".jinja", ".jinja2", ".j2"),
         "form_delete",
         "a form with method DELETE, which browsers send as GET",
@@ -35,21 +36,21 @@ LEFTOVERS = (
         'Call create_tweet(text="…").',
     ),
     (
-        re.compile(r"^\s*(?:from|import)\s+oauth2client\b", re.M),
+        re.compile(r"^[ \t]*(?:from|import)\s+oauth2client\b", re.M),
         (".py",),
         "oauth2client",
         "oauth2client, which is abandoned; get_api() gives a client of google-api-python-client",
         'Call get_api("drive", "v3") and the like.',
     ),
     (
-        re.compile(r"^\s*(?:from|import)\s+flask\.ext\b", re.M),
+        re.compile(r"^[ \t]*(?:from|import)\s+flask\.ext\b", re.M),
         (".py",),
         "flask_ext",
         "an import from flask.ext, which Flask does not have any more",
         "Import from flask_social.",
     ),
     (
-        re.compile(r"^\s*from\s+flask_social\.views\s+import\b[^\n]*\blogin_handler\b", re.M),
+        re.compile(r"^[ \t]*from\s+flask_social\.views\s+import\b[^\n]*\blogin_handler\b", re.M),
         (".py",),
         "login_handler",
         "login_handler, which is gone",
@@ -107,6 +108,8 @@ def _files(app: Flask) -> cabc.Iterator[pathlib.Path]:
 
 def _read(path: pathlib.Path) -> str:
     try:
+        if not path.is_file():  # a pipe would keep us waiting
+            return ""
         with path.open("rb") as file:
             return file.read(MAX_BYTES).decode("utf-8", "replace")
     except OSError:

@@ -6,6 +6,7 @@ import collections.abc as cabc
 import datetime as dt
 import email.utils
 
+from ..datastores.stored import aware
 from ..discovery import discover
 from ..documents import Documents
 from ..errors import ProviderError
@@ -67,10 +68,11 @@ class _Listening:
     def __call__(self, request: Request) -> Response:
         before = self._clock()
         response = self._send(request)
-        try:
-            theirs = email.utils.parsedate_to_datetime(response.headers.get("date", ""))
-        except ValueError:
-            return response
         middle = before + (self._clock() - before) / 2
-        self.skew = (middle - theirs.astimezone(dt.UTC)).total_seconds()
+        try:
+            theirs = aware(email.utils.parsedate_to_datetime(response.headers.get("date", "")))
+        except (ValueError, OverflowError):  # no date, or none that a calendar has
+            return response
+        if theirs is not None:
+            self.skew = (middle - theirs).total_seconds()
         return response

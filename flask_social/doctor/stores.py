@@ -15,6 +15,7 @@ from ..vault import is_sealed
 from .findings import Finding, error, ok, warning
 
 _MIGRATE = 'See "Migration" under "Datastores" in the documentation.'
+_CATCH_UP = f"Migrate the database: it is behind the model. {_MIGRATE}"
 
 
 def examine(state: SocialState, sample: int) -> cabc.Iterator[Finding]:
@@ -31,6 +32,7 @@ def examine(state: SocialState, sample: int) -> cabc.Iterator[Finding]:
         has_queue = store.has_revocation_queue()
     except Exception as failed:  # whatever the library of the database raises; its words may hold a password
         store.rollback()
+        yield from _schema(store)
         text = f"The connections cannot be read ({type(failed).__name__})."
         cure = (
             "See whether the database is up, whether the table is there, and whether it has all columns of the model."
@@ -38,6 +40,7 @@ def examine(state: SocialState, sample: int) -> cabc.Iterator[Finding]:
         yield error("store_unreachable", text, cure)
         return
     yield ok("store", "The connections can be read.")
+    yield from _schema(store)
     if has_queue:
         yield ok("revocation_queue", "The table of revocations is there.")
     else:
@@ -92,6 +95,38 @@ def _is_indexed(model: t.Any, name: str) -> bool:
 
 def _is_unique(constraint: t.Any) -> bool:
     return type(constraint).__name__ in ("UniqueConstraint", "PrimaryKeyConstraint")
+
+
+def _schema(store: ConnectionDatastore) -> cabc.Iterator[Finding]:
+    """What the database lacks of the model: an application that was never migrated."""
+    try:
+        schemas = store.schemas()
+    except Exception as failed:  # as above; a database that answers may still not say what it has
+        store.rollback()
+        yield ok("schema_unseen", f"What the database has of the model is not known ({type(failed).__name__}).")
+        return
+    if schemas is None:
+        return
+    (columns, indexes), (columns_there, indexes_there) = schemas
+    if columns and not columns_there:  # no table at all
+        return
+    found, there = [], {it.lower() for it in columns_there}
+    missing = [it for it in columns if it.lower() not in there]
+    if missing:
+        text = f"The database has no {', '.join(missing)} in the table of connections; the model has."
+        found.append(error("column_missing", text, _CATCH_UP))
+    for wanted, unique in indexes:
+        if not any(_serves(have, wanted, unique=unique) for have, one in indexes_there if one or not unique):
+            code, kind = ("unique_key_missing", "unique key") if unique else ("index_missing", "index")
+            text = f"The database has no {kind} on {', '.join(wanted)} of the connections; the model has."
+            found.append(warning(code, text, _CATCH_UP))
+    yield from found or [ok("schema", "The database has every column and index of the model.")]
+
+
+def _serves(have: tuple[str, ...], wanted: tuple[str, ...], *, unique: bool) -> bool:
+    """Whether an index of the database does for one of the model: one that begins so, or is unique for even less."""
+    have, wanted = (tuple(str(name).lower() for name in names) for names in (have, wanted))
+    return bool(have) and set(have) <= set(wanted) if unique else have[: len(wanted)] == wanted
 
 
 def _rows(state: SocialState, rows: cabc.Sequence[StoredToken]) -> cabc.Iterator[Finding]:

@@ -25,6 +25,14 @@ STORES = (
 )
 
 
+#: Makes the table of connections anew, with the same columns and nothing else.
+WITHOUT_INDEXES = (
+    "CREATE TABLE bare AS SELECT * FROM connection",
+    "DROP TABLE connection",
+    "ALTER TABLE bare RENAME TO connection",
+)
+
+
 class VaultOnly:
     """As much of an application's record as a sealed token needs."""
 
@@ -92,6 +100,10 @@ class Kit:
 
     def drop_queue(self) -> None:
         """Removes the table of revocations: an application that has made none."""
+        raise NotImplementedError
+
+    def forget_indexes(self) -> None:
+        """Makes the connections stand without any index or key: an application that never migrated."""
         raise NotImplementedError
 
     def close(self) -> None:

@@ -71,6 +71,9 @@ class MongoKit(Kit):
     def fill(self, rows: list[dict[str, t.Any]]) -> None:
         get_db(self.alias)["connection"].insert_many([dict(row) for row in rows])
 
+    def forget_indexes(self) -> None:
+        get_db(self.alias)["connection"].drop_indexes()
+
     def close(self) -> None:
         get_db(self.alias).client.drop_database(self.alias)
         disconnect(self.alias)

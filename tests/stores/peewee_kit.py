@@ -11,7 +11,7 @@ from playhouse import db_url
 from flask_social.datastores.peewee import PeeweeConnectionDatastore
 from flask_social.models.peewee import PeeweeConnectionMixin
 
-from .kits import Kit
+from .kits import WITHOUT_INDEXES, Kit
 
 
 class PeeweeKit(Kit):
@@ -105,6 +105,13 @@ class PeeweeKit(Kit):
 
     def drop_queue(self) -> None:
         self.db.drop_tables([self.store.revocation_model])
+
+    def forget_indexes(self) -> None:
+        self.run_raw(*WITHOUT_INDEXES)
+
+    def run_raw(self, *statements: str) -> None:
+        for statement in statements:
+            self.db.execute_sql(statement)
 
     def _database(self) -> t.Any:
         uri = self.spec[1]

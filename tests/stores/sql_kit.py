@@ -11,7 +11,7 @@ from sqlalchemy import orm
 from flask_social.datastores.sqlalchemy import SQLAlchemyConnectionDatastore, SQLAlchemySessionConnectionDatastore
 from flask_social.models.sqlalchemy import SQLAlchemyConnectionMixin
 
-from .kits import Kit
+from .kits import WITHOUT_INDEXES, Kit
 
 
 def models(base: t.Any) -> t.Any:
@@ -103,6 +103,15 @@ class SQLKit(Kit):
     def drop_queue(self) -> None:
         self.session.commit()
         self.metadata.tables["social_revocations"].drop(self.engine)
+
+    def forget_indexes(self) -> None:
+        self.run_raw(*WITHOUT_INDEXES)
+
+    def run_raw(self, *statements: str) -> None:
+        self.session.commit()
+        with self.engine.begin() as connection:
+            for statement in statements:
+                connection.execute(sa.text(statement))
 
     def close(self) -> None:
         with self.app.app_context():
