@@ -124,6 +124,17 @@ def test_good_options(name: str, value: t.Any, kept: t.Any) -> None:
             ("issuer", value)
             for value in ("sso.example", "ftp://x", "https://", "https://x/#y", "", None, 5, "https://é/")
         ),
+        *(
+            ("api_base_url", value)  # readers do not agree where these lead
+            for value in (
+                "https://me@x/",
+                "https://x\\@y/",
+                " https://x",
+                "https://x\t/",
+                "https://x/ y",
+                "https://x\n/",
+            )
+        ),
         *(("userinfo_url", value) for value in ("/me", "https://x:99999/", "https://[")),
         *(("authorize_url", value) for value in ("https://a..b/", "https://a\\.b/", "https://127%2e0.0.1/")),
         *(("scopes", value) for value in (5, [5], [""], {"a": 1}, b"a")),

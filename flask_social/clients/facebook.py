@@ -6,6 +6,7 @@ https://facebook-sdk.readthedocs.io/en/latest/api.html
 from __future__ import annotations
 
 import collections.abc as cabc
+import copy
 import hmac
 import re
 import threading
@@ -20,6 +21,7 @@ from ..oauth2 import add_query
 from ..providers.facebook import GRAPH_VERSION
 from ..values import Token
 from .answers import failed
+from .authorizers import text
 from .base import ApiContext
 from .session import ApiSession, base_url
 
@@ -80,9 +82,10 @@ class GraphSession(ApiSession):
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """As always, with ``appsecret_proof`` (https://developers.facebook.com/docs/graph-api/guides/secure-requests)."""
+        request = copy.copy(request)
         params, data = ({**place} if isinstance(place, dict) else {} for place in (request.params, request.data))
         token = params.get("access_token") or data.get("access_token")
-        if token and self.owns(self.resolve(str(request.url))):
+        if token and self.owns(self.resolve(text(request.url))):
             # The person's own token is put in later, by _prove().
             if self._secret and f"Bearer {token}" != self.placeholder:
                 params["appsecret_proof"] = self._proof(token)

@@ -12,7 +12,6 @@ import functools
 import json
 import time
 import typing as t
-from urllib.parse import urlsplit
 
 from ..errors import MissingLibrary
 from ..providers.google import GoogleProvider
@@ -20,7 +19,7 @@ from ..values import Token
 from .authorizers import bearer
 from .base import ApiContext, redact
 from .failures import both, classify
-from .session import ApiSession, base_url
+from .session import ApiSession, base_url, origin
 
 try:
     import google_auth_httplib2
@@ -71,8 +70,8 @@ class GoogleSession(ApiSession):
 
     def owns(self, url: str) -> bool:
         """Whether the token may go to this address."""
-        parts = urlsplit(url)
-        google = parts.scheme == "https" and f".{parts.hostname}".endswith(f".{_DOMAIN}")
+        scheme, host, _ = origin(url) or ("", "", 0)
+        google = scheme == "https" and f".{host}".endswith(f".{_DOMAIN}")
         return super().owns(url) or (google and not _is_replaced(self.base_url))
 
 

@@ -69,4 +69,6 @@ def _bundle(verify: object, cert: object) -> str | None:
 
 #: The one of this process.
 POOL = Pool()
-os.register_at_fork(after_in_child=POOL.renew)
+# Windows does not fork.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=POOL.renew)

@@ -6,10 +6,12 @@ It serves every provider by itself, and is what the client libraries send their 
 from __future__ import annotations
 
 import collections.abc as cabc
+import copy
 import dataclasses as dc
+import re
 import typing as t
 from collections import OrderedDict
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 from requests.cookies import RequestsCookieJar
@@ -27,14 +29,29 @@ from .pool import POOL
 
 _PORTS = {"http": 80, "https": 443}
 
+#: The beginning of an address that everybody reads alike; on backslashes, blanks and user names readers do not agree.
+_PLAIN = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{0,5}))?(?=[/?#]|\Z)", re.I | re.A)
+
 # Every client stands on this module, so that its loggers are covered before its first call.
 install_filters()
 
 
-def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port of an address: what a token belongs to (RFC 6454 section 4)."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
+def origin(url: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port of an address: what a token belongs to (RFC 6454 section 4).
+
+    ``None`` for an address that could be read in two ways. It has nothing in common with any other.
+    """
+    found = _PLAIN.match(url)
+    if found is None:
+        return None
+    scheme, host = found[1].lower(), found[2].lower()
+    return scheme, host, int(found[3] or _PORTS[scheme])
+
+
+def same_origin(one: str, other: str) -> bool:
+    """Whether what belongs to one address may go to the other."""
+    found = origin(one)
+    return found is not None and found == origin(other)
 
 
 def _fresh() -> dict[str, t.Any]:
@@ -96,7 +113,7 @@ class ApiSession(requests.Session):
 
     def owns(self, url: str) -> bool:
         """Whether the token may go to this address: it has the scheme, host and port of the base URL."""
-        return bool(self.base_url) and origin(url) == origin(self.base_url)
+        return same_origin(url, self.base_url)
 
     def resolve(self, url: str) -> str:
         """The absolute address that a call's ``url`` means."""
@@ -106,13 +123,16 @@ class ApiSession(requests.Session):
         return urljoin(self.base_url, url)
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        """As always, after the address was resolved."""
+        """As always, after the address was resolved. The caller's object stays as it is: it may go to others too."""
+        request = copy.copy(request)
         request.url = self.resolve(text(request.url))
-        if self._own_headers and self.owns(request.url):
-            request.headers = {**self._own_headers, **(request.headers or {})}
         if request.auth is None and self.auth is None:
             request.auth = self._authorize
-        return super().prepare_request(request)
+        prepared = super().prepare_request(request)
+        if self._own_headers and self.owns(text(prepared.url)):
+            given = CaseInsensitiveDict(request.headers or {})
+            prepared.headers.update({name: value for name, value in self._own_headers.items() if name not in given})
+        return prepared
 
     def send(self, request: requests.PreparedRequest, **kwargs: t.Any) -> requests.Response:
         """As always, with a time limit, and once more with another token when the API refuses this one.
@@ -135,6 +155,8 @@ class ApiSession(requests.Session):
             answer = super().send(request, **kwargs)
         except requests.RequestException as error:
             error.args = (redact(str(error)),)
+            if error.response is not None:
+                error.response.url = redact(error.response.url or "")
             raise error from None
         for each in (*answer.history, answer):
             each.url = redact(each.url or "")
@@ -180,7 +202,7 @@ class ApiSession(requests.Session):
 
     def should_strip_auth(self, old_url: str, new_url: str) -> bool:
         """Whether a redirect leads to another origin; one scheme is not as good as another here."""
-        return origin(old_url) != origin(new_url)
+        return not same_origin(old_url, new_url)
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         """Takes the token out of a redirected request that leaves the origin; signs anew one that stays."""
@@ -237,8 +259,8 @@ def _at_home(request: requests.PreparedRequest, answer: requests.Response) -> bo
 
     A redirect that changed the method had its work done (RFC 9110 section 15.4.4).
     """
-    places = {origin(text(url)) for url in (request.url, *(each.url for each in (*answer.history, answer)))}
-    return len(places) == 1 and answer.request.method == request.method
+    home = all(same_origin(text(request.url), text(each.url)) for each in (*answer.history, answer))
+    return home and answer.request.method == request.method
 
 
 def _rewound(request: requests.PreparedRequest) -> bool:

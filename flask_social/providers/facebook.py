@@ -47,9 +47,11 @@ class FacebookProvider(OAuth2Provider):
     colour = "#0b5fcc"
 
     def api_request(self, context: Context, method: str, url: str, token: Token) -> Request:
-        """Every call carries ``appsecret_proof``, which an app can be set to demand."""
-        proof = hmac.digest((self.consumer_secret or "").encode(), token.access_token.encode(), "sha256").hex()
-        return super().api_request(context, method, add_query(url, [("appsecret_proof", proof)]), token)
+        """Every call carries ``appsecret_proof``, which an app can be set to demand, where there is a secret."""
+        if self.consumer_secret:
+            proof = hmac.digest(self.consumer_secret.encode(), token.access_token.encode(), "sha256").hex()
+            url = add_query(url, [("appsecret_proof", proof)])
+        return super().api_request(context, method, url, token)
 
     def profile(self, data: cabc.Mapping[str, t.Any]) -> Profile:
         """Facebook never says whether an address is verified, and knows no public address of a person."""

@@ -58,8 +58,10 @@ def _url(name: str, value: object) -> str:
     text = _text(name, value)
     try:
         parts = urlsplit(text)
-        usable = parts.hostname and parts.port != 0 and not parts.fragment and text.isascii()
-        usable = usable and not set(parts.netloc) & {"\\", "%"}
+        usable = parts.hostname and parts.port != 0 and not parts.fragment
+        # What not everybody reads alike, or drops without a word.
+        usable = usable and text.isascii() and text.isprintable() and " " not in text
+        usable = usable and not set(parts.netloc) & {"\\", "%", "@"}
         (parts.hostname or "").encode("idna")
     except ValueError:
         usable = False
