@@ -24,10 +24,10 @@ FLOORS = {
     2: "providers providers.*",
     3: "flow attempts pending health datastores.base datastores.columns",
     4: "settings readers registration state messages translation datastores.stored",
-    5: "wire transport stored_tokens tokens keeper revoking clients clients.* datastores datastores.memory datastores.sqlalchemy "
-    "datastores.mongoengine datastores.peewee datastores.sqlalchemy_own datastores.sqlalchemy_tokens "
-    "datastores.mongoengine_tokens datastores.peewee_tokens models models.sealed models.sqlalchemy models.mongoengine "
-    "models.peewee models.users",
+    5: "wire transport stored_tokens tokens keeper revoking clients clients.* datastores datastores.memory "
+    "datastores.sqlalchemy datastores.mongoengine datastores.peewee datastores.sqlalchemy_own "
+    "datastores.sqlalchemy_tokens datastores.mongoengine_tokens datastores.peewee_tokens "
+    "models models.sealed models.sqlalchemy models.mongoengine models.peewee models.users",
     6: "security users forms hooks maintenance maintenance.*",
     7: "views views.* cli cli.* doctor doctor.* utils datastore legacy",
     8: "flask_social core",
