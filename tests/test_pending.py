@@ -11,6 +11,7 @@ import zlib
 
 import pytest
 from cachelib import SimpleCache
+from flask_security import RegisterFormV2
 
 from flask_social import pending
 from flask_social.errors import AnswerInvalid
@@ -19,8 +20,8 @@ from flask_social.providers.base import Grant
 from flask_social.values import Profile, Token
 from flask_social.vault import Vault
 
-from .appkit import JSON, Kit
-from .joinkit import CONFIRM, connected, join_kit, same_browser, send, values
+from .appkit import JSON, SAME_ORIGIN, Kit
+from .joinkit import CONFIRM, connected, join_kit, named_in, same_browser, send, values
 
 NOW = 1_800_000_000
 VAULT = Vault(["secret"])
@@ -238,4 +239,24 @@ def test_a_form_sent_twice_makes_one_account(social_provider: t.Any, social_logi
     assert kit.who(client) == typed
     assert send(second, "/signup/google", email=typed).location == "/"
     assert kit.who(second) is None
+    assert connected(kit) == [(1, "google")]
+
+
+def test_a_form_sent_twice_while_the_first_one_is_written(social_provider: t.Any, social_login: t.Any) -> None:
+    """The first click makes the account while the second one's fields are looked at: its address is taken now."""
+    first: list[t.Any] = []
+
+    class Form(RegisterFormV2):
+        def validate(self, **options: t.Any) -> bool:
+            if first:
+                assert send(first.pop(), "/signup/google", email="ada@example.com").location == "/inbox"
+            return bool(super().validate(**options))
+
+    kit = join_kit(social_provider, SOCIAL_SIGNUP="ask", forms={"register_form": Form})
+    client = kit.app.test_client()
+    social_login(client, "google", "ada", next="/inbox")
+    identity = named_in(client, "/signup/google")
+    first.append(same_browser(kit, client))
+    answer = client.post("/signup/google", data={**identity, "email": "ada@example.com"}, headers=SAME_ORIGIN)
+    assert (answer.status_code, answer.location) == (303, "/")
     assert connected(kit) == [(1, "google")]

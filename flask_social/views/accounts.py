@@ -59,6 +59,8 @@ def _sent(state: SocialState, provider: Provider, found: Pending) -> ResponseRet
         return _made_already(state)
     form = forms.sign_up_form(found.fields, MultiDict(_typed(forms.sign_up_form(found.fields, None))))
     hidden = not form.validate()
+    if hidden and visit.is_known():  # the first of two clicks was faster, and the address is theirs
+        return _made_already(state)
     if hidden and not forms.hides_owners(form):
         return _show_form(state, provider, found, form, 400)
     # What the mapping gave and the form does not ask for.
@@ -80,7 +82,7 @@ def _sent(state: SocialState, provider: Provider, found: Pending) -> ResponseRet
     try:
         return joining.enrol(visit, fields, proven=found.proven)
     except StoreError as error:
-        if error.code == "duplicate_connection":
+        if error.code == "duplicate_connection" or (error.code == "user_refused" and visit.is_known()):
             return _made_already(state)
         if error.code != "user_refused":
             raise

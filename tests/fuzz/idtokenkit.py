@@ -86,7 +86,7 @@ def holds(claims: t.Any, algorithm: str, after: int | None = None) -> bool:
             number(nbf) and nbf <= SECONDS + minute,
             claims.get("nonce") == NONCE,
             at == at_hash(algorithm),
-            auth_time is None or number(auth_time),
+            auth_time is None or (number(auth_time) and int(auth_time) <= SECONDS + minute),
             after is None or (number(auth_time) and int(auth_time) >= after - minute),
             usable(claims.get("sub")),
         ]

@@ -27,6 +27,7 @@ from .idtokenkit import ALGORITHMS, NAMES, SIGNERS, accepted, changes, good, hol
 @example("RS256", {"iat": SECONDS + 61, "nbf": SECONDS}, [], None)
 @example("RS256", {"nbf": SECONDS + 61}, [], None)
 @example("RS256", {"auth_time": SECONDS - 61}, [], SECONDS)
+@example("RS256", {"auth_time": SECONDS + 61}, [], None)
 @example("RS256", {"exp": float("inf")}, [], None)
 @example("RS256", {"exp": float("nan")}, [], None)
 def test_claims_that_the_provider_signed(

@@ -58,10 +58,10 @@ class Place:
 
     def __init__(self, uri: str, model: t.Any = Connection, **options: t.Any) -> None:
         self.engine = sa.create_engine(uri, **options)
-        Base.metadata.drop_all(self.engine)
-        Base.metadata.create_all(self.engine)
         self.session = orm.Session(self.engine)
         self.store = SQLAlchemySessionConnectionDatastore(self.session, model)
+        Base.metadata.drop_all(self.engine)
+        Base.metadata.create_all(self.engine)
         self.store.create_connection(**values(1))
         self.store.commit()
         OPEN.append(self.session)
