@@ -137,8 +137,11 @@ class Refusals:
 
 
 #: Each part would do harm somewhere; the word in it is looked for everywhere.
-HOSTILE = "<script>alert('zq9')</script>\"><img src=x onerror=zq9>\r\nSet-Cookie: zq9=1\r\n\r\n%(zq9)s {{ zq9 }}"
-DETAILS = dict.fromkeys(("error_description", "error_uri", "error_message", "error_hint", "zq9"), HOSTILE)
+HOSTILE = (
+    "<script>alert('zq9zq9')</script>\"><img src=x onerror=zq9zq9>\r\nSet-Cookie: zq9zq9=1\r\n\r\n"
+    "%(zq9zq9)s {{ zq9zq9 }}"
+)
+DETAILS = dict.fromkeys(("error_description", "error_uri", "error_message", "error_hint", "zq9zq9"), HOSTILE)
 
 
 class Told:
@@ -161,4 +164,4 @@ class Told:
         for page in (answer, client.get("/login"), client.get("/connections")):
             told += f"{page.headers}{page.text}"
         told += repr(self.kit.events) + "".join(map(self.caplog.handler.format, self.caplog.records))
-        return self.kit.events[-1][1]["code"], "zq9" in told
+        return self.kit.events[-1][1]["code"], "zq9zq9" in told

@@ -215,6 +215,8 @@ def test_a_posted_answer_bounces_to_get(kit: Kit, social_begin: t.Any) -> None:
     assert kit.events[-1][1]["code"] == "not_connected"
 
 
+# Flask-Login, where it writes its cookie, on Python 3.12 and later.
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 @pytest.mark.parametrize("refresh", [False, True])
 def test_a_bounce_touches_no_session(social_provider: t.Any, social_begin: t.Any, refresh: bool) -> None:
     """Also when Flask-Login writes into it afterwards, for a remembered user."""

@@ -151,5 +151,5 @@ def _renewed_in_time(keeper: t.Any, rejected: str) -> int:
 
 def test_sessions_work_where_nothing_forks() -> None:
     """Windows has no ``os.register_at_fork``."""
-    code = "import logging, os, random, requests; del os.register_at_fork; import flask_social.clients.session"
+    code = "import asyncio, logging, os, random, requests; del os.register_at_fork; import flask_social.clients.session"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

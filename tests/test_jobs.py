@@ -14,6 +14,7 @@ import celery
 import pytest
 import redis
 import rq
+from celery import signals
 from celery.contrib.testing import worker
 
 from flask_social import maintenance
@@ -50,8 +51,16 @@ def test_celery(kit: Kit, redis_port: int) -> None:
     address = f"redis://127.0.0.1:{redis_port}/1"
     jobs = celery.Celery("jobs", broker=address, backend=address, set_as_current=False)
     task = jobs.task(name="renew_tokens")(renew_tokens_job)
-    with worker.start_worker(jobs, pool="solo", perform_ping_check=False, shutdown_timeout=30):
-        check(kit, task.delay().get(timeout=30))
+
+    def leave_logging(**values: object) -> None:
+        """Celery would take the root logger, for this whole process."""
+
+    signals.setup_logging.connect(leave_logging)
+    try:
+        with worker.start_worker(jobs, pool="solo", perform_ping_check=False, shutdown_timeout=30):
+            check(kit, task.delay().get(timeout=30))
+    finally:
+        signals.setup_logging.disconnect(leave_logging)
 
 
 def test_rq(kit: Kit, redis_port: int) -> None:

@@ -106,12 +106,12 @@ def test_nothing_of_an_error_is_told(
     kit: Kit, social_login: t.Any, social_provider: t.Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     told, found = Told(kit, caplog), {}
-    errors = {"errors": [{"code": HOSTILE, "message": HOSTILE}], "oauth_problem": "zq9", **DETAILS}
+    errors = {"errors": [{"code": HOSTILE, "message": HOSTILE}], "oauth_problem": "zq9zq9", **DETAILS}
     for endpoint in ("request_token", "token", "profile"):
         for status in (400, 401, 403, 503):
-            social_provider.faults.add(endpoint, status=status, json=errors, headers={"Set-Cookie": "zq9=1"})
+            social_provider.faults.add(endpoint, status=status, json=errors, headers={"Set-Cookie": "zq9zq9=1"})
             found[endpoint, status] = told.after(social_login, "twitter", "login")
-    for problem in ("zq9", HOSTILE):
+    for problem in ("zq9zq9", HOSTILE):
         params = {"oauth_verifier": REMOVE, "oauth_problem": problem, **DETAILS}
         social_provider.faults.add("callback", params=params)
         found[problem] = told.after(social_login, "twitter", "connect")
