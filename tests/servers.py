@@ -27,8 +27,8 @@ def unavailable(what: str, how: str) -> t.NoReturn:
 
 
 @pytest.fixture(scope="session")
-def postgres_uri(tmp_path_factory: pytest.TempPathFactory) -> cabc.Iterator[str]:
-    """The SQLAlchemy URL of an empty PostgreSQL database. ``POSTGRES_URI`` names one to use instead."""
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> cabc.Iterator[str]:
+    """The URL of a PostgreSQL server, for SQLAlchemy. ``POSTGRES_URI`` names one where databases may be made."""
     given = os.environ.get("POSTGRES_URI")
     if given:
         yield given
@@ -50,29 +50,34 @@ def postgres_uri(tmp_path_factory: pytest.TempPathFactory) -> cabc.Iterator[str]
         server.cleanup()
 
 
+@pytest.fixture
+def postgres_uri(postgres_server: str) -> cabc.Iterator[str]:
+    """The SQLAlchemy URL of an empty PostgreSQL database, of this test alone."""
+    name = f"tests_{uuid.uuid4().hex[:12]}"
+    server = sa.create_engine(postgres_server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with server.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    yield server.url.set(database=name).render_as_string(hide_password=False)
+    with server.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
 @pytest.fixture(params=["sqlite", "postgresql", "mongod"])
 def database_uri(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> cabc.Iterator[str]:
     """The address of an empty database."""
-    name = f"tests_{uuid.uuid4().hex[:12]}"
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'test.db'}"
-    elif request.param == "mongod":
+    elif request.param == "postgresql":
+        yield request.getfixturevalue("postgres_uri")
+    else:
         from mongoengine import disconnect
         from pymongo import MongoClient
 
-        server = request.getfixturevalue("mongodb_uri")
+        name, server = f"tests_{uuid.uuid4().hex[:12]}", request.getfixturevalue("mongodb_uri")
         yield f"{server}/{name}"
         with MongoClient(server) as client:
             client.drop_database(name)
         disconnect(name)
-    else:
-        server = sa.make_url(request.getfixturevalue("postgres_uri"))
-        engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(sa.text(f"CREATE DATABASE {name}"))
-        yield server.set(database=name).render_as_string(hide_password=False)
-        with engine.connect() as connection:
-            connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture(scope="session")

@@ -137,22 +137,20 @@ def test_one_success_between_failures_is_enough(kit: Kit) -> None:
     assert renew(kit, batch=1) == {"failed": 45, "renewed": 15}
 
 
-def test_workers_share_the_rows(kit: Kit, postgres_uri: str) -> None:
+def test_workers_share_the_rows(postgres_uri: str) -> None:
     kit = make_many(SQLALCHEMY_DATABASE_URI=postgres_uri)
-    try:
-        add(kit, *({"expires_at": soon()} for _ in range(200)))
-        found: list[dict[str, int]] = []
-        workers = [threading.Thread(target=lambda: found.append(renew(kit, batch=50))) for _ in range(4)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-        assert sum(counts.get("renewed", 0) for counts in found) == 200
-        assert sorted(Near.asked) == sorted(f"refresh-{number}" for number in range(200))
-        assert all(set(counts) <= {"renewed", "busy", "fresh"} for counts in found)
-    finally:
-        with kit.app.app_context():
-            kit.db.drop_all()
+    add(kit, *({"expires_at": soon()} for _ in range(200)))
+    found: list[dict[str, int]] = []
+    workers = [threading.Thread(target=lambda: found.append(renew(kit, batch=50))) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sum(counts.get("renewed", 0) for counts in found) == 200
+    assert sorted(Near.asked) == sorted(f"refresh-{number}" for number in range(200))
+    assert all(set(counts) <= {"renewed", "busy", "fresh"} for counts in found)
+    with kit.app.app_context():
+        kit.db.engine.dispose()
 
 
 def test_jitter_waits_at_random(kit: Kit) -> None:

@@ -57,7 +57,6 @@ class PeeweeKit(Kit):
         self.models.append(self.store.revocation_model)
         if fresh:
             with self.db.connection_context():
-                self.db.drop_tables(self.models, safe=True)
                 self.db.create_tables(self.models)
         for store in (self.store, self.legacy, self.store):
             store.install(User)
@@ -117,7 +116,3 @@ class PeeweeKit(Kit):
         uri = self.spec[1]
         sqlite = {"timeout": 20} if uri.startswith("sqlite") else {}
         return db_url.connect(uri.replace("postgresql+psycopg", "psycopg3"), **sqlite)
-
-    def close(self) -> None:
-        with self.db.connection_context():
-            self.db.drop_tables(self.models)

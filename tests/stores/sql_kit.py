@@ -58,7 +58,6 @@ class SQLKit(Kit):
     def make(self, fresh: bool) -> None:
         with self.app.app_context():
             if fresh:
-                self.metadata.drop_all(self.engine)
                 self.metadata.create_all(self.engine)
             self.store.install(self.User)
             self.legacy.install(self.User)
@@ -115,7 +114,6 @@ class SQLKit(Kit):
 
     def close(self) -> None:
         with self.app.app_context():
-            self.metadata.drop_all(self.engine)
             self.engine.dispose()
 
 

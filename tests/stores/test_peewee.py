@@ -68,7 +68,6 @@ def shop(database: t.Any, *, proxy: bool = False) -> tuple[t.Any, t.Any, t.Any]:
     if proxy:
         home.initialize(database)
     models = (User, Connection, Plain)
-    database.drop_tables(models, safe=True)
     database.create_tables(models)
     return models
 

@@ -32,7 +32,6 @@ class Shop:
         self.engine = sa.create_engine(uri)
 
     def open(self, model: t.Any) -> SQLAlchemySessionConnectionDatastore:
-        self.Base.metadata.drop_all(self.engine)
         self.Base.metadata.create_all(self.engine)
         self.model = model
         self.session = orm.Session(self.engine)
@@ -58,7 +57,6 @@ def shop(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> t.Iterator[S
     with app.app_context():
         yield made
     made.session.close()
-    made.Base.metadata.drop_all(made.engine)
     made.engine.dispose()
 
 

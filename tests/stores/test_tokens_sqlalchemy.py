@@ -60,7 +60,6 @@ class Place:
         self.engine = sa.create_engine(uri, **options)
         self.session = orm.Session(self.engine)
         self.store = SQLAlchemySessionConnectionDatastore(self.session, model)
-        Base.metadata.drop_all(self.engine)
         Base.metadata.create_all(self.engine)
         self.store.create_connection(**values(1))
         self.store.commit()
