@@ -17,13 +17,13 @@ from flask_security import (
 )
 
 from . import users
-from .state import current_config
+from .state import current_config, listen
 
 
 def on_change_of_user(app: Flask, changed: cabc.Callable[[t.Any | None], None]) -> None:
     """Calls ``changed(user)`` when somebody logs in here, and ``changed(None)`` when they log out, however they do."""
-    user_logged_in.connect(lambda sender, user, **more: changed(user), sender=app, weak=False)
-    user_logged_out.connect(lambda sender, **more: changed(None), sender=app, weak=False)
+    listen(app, user_logged_in, lambda sender, user, **more: changed(user))
+    listen(app, user_logged_out, lambda sender, **more: changed(None))
 
 
 def on_registration(app: Flask, registered: cabc.Callable[[t.Any | None], None]) -> None:
@@ -41,8 +41,8 @@ def on_registration(app: Flask, registered: cabc.Callable[[t.Any | None], None])
         if _in_its_own_view():
             registered(None)
 
-    user_registered.connect(made, sender=app, weak=False)
-    user_not_registered.connect(declined, sender=app, weak=False)
+    listen(app, user_registered, made)
+    listen(app, user_not_registered, declined)
 
 
 def on_login_by_mail(app: Flask, came: cabc.Callable[[t.Any], None]) -> None:
@@ -52,7 +52,7 @@ def on_login_by_mail(app: Flask, came: cabc.Callable[[t.Any], None]) -> None:
         if authn_via and authn_via[0] in ("email", "link"):
             came(user)
 
-    user_authenticated.connect(authenticated, sender=app, weak=False)
+    listen(app, user_authenticated, authenticated)
 
 
 def on_proof_of_address(app: Flask, proven: cabc.Callable[[t.Any, bool], None]) -> None:
@@ -70,9 +70,9 @@ def on_proof_of_address(app: Flask, proven: cabc.Callable[[t.Any, bool], None]) 
         if _in_its_own_view() and users.needs_confirmation(user):
             proven(user, True)
 
-    user_confirmed.connect(confirmed, sender=app, weak=False)
-    change_email_confirmed.connect(confirmed, sender=app, weak=False)
-    password_reset.connect(reset, sender=app, weak=False)
+    listen(app, user_confirmed, confirmed)
+    listen(app, change_email_confirmed, confirmed)
+    listen(app, password_reset, reset)
 
 
 def _in_its_own_view() -> bool:

@@ -29,7 +29,7 @@ from werkzeug.routing import BuildError
 
 from . import users
 from .errors import ConfigurationError
-from .state import current_config, current_session_interface, current_state, extension
+from .state import current_config, current_session_interface, current_state, extension, listen
 from .values import ConnectionKey
 
 __all__ = ["get_url"]
@@ -267,7 +267,7 @@ def on_second_factor(app: Flask, finish: cabc.Callable[[t.Any, ConnectionKey, st
         if waiting_id == user_id(signal["user"]) and 0 <= time.time() - began <= SECOND_FACTOR_LIFETIME:
             finish(signal["user"], ConnectionKey(provider_id, subject), next_url)
 
-    user_authenticated.connect(authenticated, sender=app, weak=False)
+    listen(app, user_authenticated, authenticated)
 
 
 def other_ways_in(of: t.Any) -> list[str]:

@@ -8,6 +8,7 @@ import dataclasses as dc
 import logging
 import typing as t
 
+from blinker import Signal
 from flask import Flask, current_app, has_app_context
 
 from .datastores.base import ConnectionDatastore
@@ -20,6 +21,7 @@ from .vault import Vault
 
 #: The name under which the record stands in ``app.extensions``.
 EXTENSION = "social"
+_RECEIVERS = "social_receivers"
 
 logger = logging.getLogger("flask_social")
 
@@ -50,6 +52,15 @@ class SocialState:
         except Exception:
             logger.exception("the provider %r could not be found out", provider_id)
             return None
+
+
+def listen(app: Flask, signal: Signal, receiver: cabc.Callable[..., None]) -> None:
+    """Connects a receiver to what this application sends, for as long as the application lives.
+
+    It is kept by the application: blinker would keep it for ever, and with it all that the application had.
+    """
+    app.extensions.setdefault(_RECEIVERS, []).append(receiver)
+    signal.connect(receiver, sender=app)
 
 
 def extension(name: str) -> t.Any | None:

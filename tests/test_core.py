@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import concurrent.futures
 import copy
+import gc
 import logging
 import typing as t
+import weakref
 
 import pytest
 from flask import Flask, render_template_string
@@ -44,6 +46,19 @@ def test_several_applications_do_not_meet() -> None:
     for number, app in enumerate(apps):
         with app.app_context():
             assert social.google.consumer_key == f"id{number}"
+
+
+def test_an_application_that_goes_leaves_nothing(social_provider: t.Any, social_login: t.Any) -> None:
+    def use() -> list[weakref.ref[t.Any]]:
+        kit = make_kit({"google": social_provider.settings("google")})
+        kit.add_user()
+        assert social_login(kit.app.test_client(), "google", "ada").status_code == 302
+        state = kit.app.extensions["social"]
+        return [weakref.ref(it) for it in (kit.app, state.documents, state.datastore, state.exchange.__self__)]
+
+    left = use()
+    gc.collect()
+    assert [it() for it in left] == [None] * 4
 
 
 @pytest.mark.parametrize("name", ["facebook", "nothing", "_private", "__wrapped__"])
