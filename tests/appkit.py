@@ -13,7 +13,7 @@ from flask_security.models import fsqla_v2, fsqla_v3
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import configure_mappers
 
-from flask_social import Social, SQLAlchemyConnectionDatastore, signals
+from flask_social import Social, SQLAlchemyConnectionDatastore, signals, state
 from flask_social.models.sqlalchemy import SQLAlchemyConnectionMixin
 
 PASSWORD = "correct horse battery staple"
@@ -180,7 +180,7 @@ def listen(app: Flask, events: list[Event]) -> None:
         def receiver(sender: t.Any, _name: str = name, **values: t.Any) -> None:
             events.append((_name, values))
 
-        signal.connect(receiver, sender=app, weak=False)
+        state.listen(app, signal, receiver)
 
 
 __all__ = ["JSON", "PASSWORD", "SAME_ORIGIN", "Kit", "UserMixin", "add_pages", "listen", "make_kit"]

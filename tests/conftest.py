@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import gc
 import typing as t
 
 import coverage
@@ -41,6 +42,13 @@ def _close_databases() -> cabc.Iterator[None]:
     event.remove(Engine, "engine_connect", note)
     for engine in engines:
         engine.dispose()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _close_connections() -> cabc.Iterator[None]:
+    """Frees the applications of a module, whose connections to providers would otherwise wait for the collector."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture

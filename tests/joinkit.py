@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from flask_security import RegisterFormV2
 from flask_security.signals import user_registered
 
+from flask_social.state import listen
 from flask_social.testing import Person
 
 from .appkit import JSON, PASSWORD, SAME_ORIGIN, Kit, make_kit
@@ -49,9 +50,7 @@ def join_kit(standin: t.Any, **options: t.Any) -> Kit:
     # A class of its own, because Flask-Security writes its options into it.
     options.setdefault("forms", {"register_form": type("Form", (RegisterFormV2,), {})})
     kit = make_kit({name: standin.settings(name, **changes[name]) for name in PROVIDERS}, **options)
-    user_registered.connect(
-        lambda sender, **values: kit.events.append(("user_registered", values)), sender=kit.app, weak=False
-    )
+    listen(kit.app, user_registered, lambda sender, **values: kit.events.append(("user_registered", values)))
     return kit
 
 

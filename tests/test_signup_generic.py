@@ -10,6 +10,8 @@ from flask_security import MailUtil, RegisterFormV2
 from flask_security.confirmable import generate_confirmation_token
 from flask_security.signals import user_not_registered
 
+from flask_social.state import listen
+
 from .appkit import JSON, Kit
 from .joinkit import CONFIRM, connected, join_kit, link_in, named_in, send, send_json, values
 
@@ -96,7 +98,7 @@ def test_what_is_taken_is_answered_like_what_is_free(
 def test_nobody_is_made_and_the_owner_hears_of_it(go: Go, config: dict[str, t.Any]) -> None:
     kit, client = go(**config)
     told: list[dict[str, t.Any]] = []
-    user_not_registered.connect(lambda sender, **more: told.append(more), sender=kit.app, weak=False)
+    listen(kit.app, user_not_registered, lambda sender, **more: told.append(more))
     send(client, FORM, email=BOB)
     assert values(kit, "email") == [(BOB,)]
     assert connected(kit) == kit.names() == []

@@ -16,6 +16,7 @@ from flask_security.signals import user_registered
 from wtforms import StringField
 
 from flask_social.signals import connection_created, login_completed, user_signed_up
+from flask_social.state import listen
 from flask_social.testing import Person
 
 from .joinkit import TWO_FACTOR, connected, join_kit, no_address, send_json, values
@@ -35,7 +36,7 @@ def test_signals_speak_of_what_is_committed(
         def look(sender: t.Any, _name: str = signal.name, **told: t.Any) -> None:
             seen.append((_name, len(values(other, "id")), len(connected(other))))
 
-        signal.connect(look, sender=kit.app, weak=False)
+        listen(kit.app, signal, look)
     social_login(kit.app.test_client(), "google", "ada")
     names = ["connection-created", "user-signed-up", "user-registered", "login-success"]
     assert seen == [(name, 1, 1) for name in names]
@@ -56,7 +57,7 @@ def test_a_receiver_that_raises_leaves_a_whole_account(social_provider: t.Any, s
     def fail(sender: t.Any, **values: t.Any) -> None:
         raise RuntimeError("of the application")
 
-    user_signed_up.connect(fail, sender=kit.app, weak=False)
+    user_signed_up.connect(fail, sender=kit.app)
     client = kit.app.test_client()
     with pytest.raises(RuntimeError, match="of the application"):
         social_login(client, "google", "ada")
@@ -152,6 +153,6 @@ def test_a_receiver_that_is_a_coroutine(social_provider: t.Any, social_login: t.
     async def receiver(sender: t.Any, user: t.Any, **more: t.Any) -> None:
         seen.append(user.email)
 
-    user_registered.connect(receiver, sender=kit.app, weak=False)
+    user_registered.connect(receiver, sender=kit.app)
     assert social_login(kit.app.test_client(), "google", "ada").location == "/"
     assert seen == ["ada@example.com"]
